@@ -27,6 +27,7 @@
 
 #include <linux/types.h>
 
+#include "vmcs_rules.h"
 #include "vmx_names.h"
 
 /**
@@ -81,7 +82,7 @@ typedef void (*vmcs_print_fn)(void *ctx, const char *line);
  *	CPUID.80000008H:EAX[15:8]: 48, or 57 whether or not CR4.LA57 is set
  *
  * Filled once when the module reads the capabilities; @vmcs and @host_efer may
- * be set just before the check.
+ * be set just before the check.  VM entries are taken to happen outside SMM.
  */
 struct vmcs_check_env {
 	struct vmcs_reader vmcs;
@@ -124,15 +125,18 @@ struct vmcs_check_env {
  * @section: SDM section, "27.2.2"
  * @title: that section's title
  * @words: the rule: what should be true and is not
+ * @bits: the bits of the first field that are wrong, where the rule is about
+ *	single bits, else 0
  * @nr: how many entries of @field are used
  * @field: the fields to blame and what they hold
  */
 struct vmcs_violation {
-	unsigned int rule;
+	enum vmcs_rule rule;
 	const char *id;
 	const char *section;
 	const char *title;
 	const char *words;
+	u64 bits;
 	unsigned int nr;
 	struct {
 		u32 encoding;

@@ -1,0 +1,1000 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kvm_host.h - the types that every generic file shares, and the one door to
+ * a vendor module (struct kvm_x86_ops).
+ *
+ * Addresses.  Five address spaces meet here; a name says which one is meant,
+ * and <linux/kvm_types.h> has a type for each:
+ *
+ *	gva_t	guest virtual: what guest instructions use
+ *	gpa_t	guest physical; gfn_t is a gpa shifted right by PAGE_SHIFT
+ *	hva_t	host virtual: an address in the VMM's process
+ *	hpa_t	host physical; kvm_pfn_t is an hpa shifted right by PAGE_SHIFT
+ *
+ * The guest's own page tables turn gva into gpa; a memory slot turns gfn into
+ * hva; the host's page tables turn hva into pfn; EPT (or nested paging) is
+ * where mmu.c records the way from gpa to hpa for the hardware.
+ *
+ * Locks, outermost first:
+ *
+ *	kvm_lock		module-wide: the list of VMs, VMX on/off count
+ *	vcpu->mutex		one ioctl at a time on a vCPU
+ *	kvm->lock		a VM's vCPU array, VM-wide capabilities
+ *	kvm->slots_lock		changes of the memory slots
+ *	kvm->srcu		read side: slots and the MSR filter stay valid
+ *	kvm->mmu_lock		EPT entries and their page-table pages
+ *
+ * A letter behind a field tells its guard: (c) constant after creation,
+ * (l) kvm->lock, (s) kvm->slots_lock to write and kvm->srcu to read,
+ * (m) kvm->mmu_lock, (v) vcpu->mutex: only the thread that runs the vCPU.
+ */
+#ifndef MINIKVM_KVM_HOST_H
+#define MINIKVM_KVM_HOST_H
+
+#include <linux/cpumask.h>
+#include <linux/interval_tree.h>
+#include <linux/kvm.h>
+#include <linux/kvm_types.h>
+#include <linux/list.h>
+#include <linux/maple_tree.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/xarray.h>
+#include <asm/desc.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <asm/mtrr.h>
+#include <asm/processor.h>
+
+#include "compat.h"
+#include "exports.h"
+
+#define KVM_MAX_VCPUS		1024
+/* Ids may be sparse (an APIC id's topology bits); QEMU asks for this bound. */
+#define KVM_MAX_VCPU_IDS	(4 * KVM_MAX_VCPUS)
+/* Slots 0..32763 of each address space; an as_id is bits 16 and up of a slot number. */
+#define KVM_USER_MEM_SLOTS	32764
+#define KVM_ADDRESS_SPACE_NUM	2
+#define KVM_MAX_CPUID_ENTRIES	256
+/* KVM_MCE_CAP_SUPPORTED's bank count, and what QEMU asks for at least. */
+#define KVM_MAX_MCE_BANKS	32
+#define KVM_NR_FIXED_MTRR	88
+#define KVM_NR_VAR_MTRR		8
+#define KVM_NR_DB_REGS		4
+/* struct kvm_run, a page of port I/O data. */
+#define KVM_PIO_PAGE_OFFSET	1
+#define KVM_VCPU_MMAP_PAGES	3
+
+/* ---- statistics: one row each; the debugfs files are made of this list ---- */
+
+/*
+ * X(name): an event counted for each vCPU, summed for each VM and in total.
+ * Exit reasons are counted besides, in vcpu->stat.exit_reasons.
+ */
+#define KVM_VCPU_STAT_LIST(X)						\
+	X(exits)		/* VM exits, of every reason */		\
+	X(userspace_exits)	/* KVM_RUN returned 0 */		\
+	X(signal_exits)		/* KVM_RUN returned EINTR */		\
+	X(io_exits)		/* IN, OUT, INS, OUTS */		\
+	X(mmio_exits)		/* MMIO completed by userspace */	\
+	X(halt_exits)		/* HLT */				\
+	X(irq_exits)		/* host interrupt while in the guest */	\
+	X(nmi_exits)		/* host NMI while in the guest */	\
+	X(irq_window_exits)						\
+	X(nmi_window_exits)						\
+	X(irq_injections)						\
+	X(nmi_injections)						\
+	X(exception_injections)						\
+	X(reinjections)		/* an event that an exit interrupted */	\
+	X(insn_emulation)						\
+	X(insn_emulation_fail)						\
+	X(ept_faults)		/* EPT violations */			\
+	X(ept_pages_mapped)	/* leaf entries made by them */		\
+	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
+	X(hypercalls)							\
+	X(host_state_reload)	/* guest MSRs and segments swapped in */ \
+	X(fpu_reload)							\
+	X(entry_failures)
+
+/* Basic exit reasons are 16 bits; today's highest is 79 (SDM appendix C). */
+#define KVM_NR_EXIT_REASONS	80
+
+struct kvm_vcpu_stat {
+#define X(name) u64 name;
+	KVM_VCPU_STAT_LIST(X)
+#undef X
+	u64 exit_reasons[KVM_NR_EXIT_REASONS];
+};
+
+/* X(name): counted for each VM. */
+#define KVM_VM_STAT_LIST(X)						\
+	X(remote_tlb_flush)						\
+	X(remote_tlb_flush_requests)					\
+	X(mmu_notifier_invalidations)					\
+	X(pt_pages)		/* page-table pages in use now */	\
+	X(pages_4k)		/* leaf entries in use now */		\
+	X(pages_2m)							\
+	X(pages_1g)
+
+struct kvm_vm_stat {
+#define X(name) atomic64_t name;
+	KVM_VM_STAT_LIST(X)
+#undef X
+};
+
+/* ---- memory slots (memslot.c) ---- */
+
+/**
+ * struct kvm_memory_slot - a range of guest-physical memory backed by the VMM
+ * @hva_node:	its host-virtual range, in kvm->slots[as].hva_tree	(m)
+ * @base_gfn:	first frame						(c)
+ * @npages:	length in pages, not 0					(c)
+ * @userspace_addr: hva of the first page				(c)
+ * @flags:	KVM_MEM_*						(c)
+ * @id:		slot number without the address space			(c)
+ * @as_id:	address space						(c)
+ * @dirty_bitmap: a bit a page, set by whoever lets a write through;
+ *		NULL unless KVM_MEM_LOG_DIRTY_PAGES
+ *
+ * A slot never changes once it can be found: every change of a slot makes a
+ * new struct, and the old one is freed a grace period of kvm->srcu later.
+ */
+struct kvm_memory_slot {
+	struct interval_tree_node hva_node;
+	gfn_t base_gfn;
+	unsigned long npages;
+	unsigned long userspace_addr;
+	unsigned long *dirty_bitmap;
+	u32 flags;
+	u16 id;
+	u16 as_id;
+};
+
+/**
+ * struct kvm_memslots - the slots of one address space
+ * @by_gfn:	gfn range to slot; readers under kvm->srcu		(s)
+ * @by_id:	slot number to slot					(s)
+ * @hva_tree:	hva range to slots, for the MMU notifier		(m)
+ */
+struct kvm_memslots {
+	struct maple_tree by_gfn;
+	struct xarray by_id;
+	struct rb_root_cached hva_tree;
+};
+
+static inline hva_t gfn_to_hva_memslot(const struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	return slot->userspace_addr + ((gfn - slot->base_gfn) << PAGE_SHIFT);
+}
+
+static inline gpa_t gfn_to_gpa(gfn_t gfn)
+{
+	return (gpa_t)gfn << PAGE_SHIFT;
+}
+
+static inline gfn_t gpa_to_gfn(gpa_t gpa)
+{
+	return (gfn_t)(gpa >> PAGE_SHIFT);
+}
+
+/* ---- guest registers ---- */
+
+/* The first 16 are numbered as instructions encode them. */
+enum kvm_reg {
+	VCPU_REGS_RAX, VCPU_REGS_RCX, VCPU_REGS_RDX, VCPU_REGS_RBX,
+	VCPU_REGS_RSP, VCPU_REGS_RBP, VCPU_REGS_RSI, VCPU_REGS_RDI,
+	VCPU_REGS_R8, VCPU_REGS_R9, VCPU_REGS_R10, VCPU_REGS_R11,
+	VCPU_REGS_R12, VCPU_REGS_R13, VCPU_REGS_R14, VCPU_REGS_R15,
+	VCPU_REGS_RIP,
+	NR_VCPU_REGS,
+
+	/* Kept by hardware while the guest runs; fetched when first asked for. */
+	VCPU_EXREG_RFLAGS = NR_VCPU_REGS,
+	VCPU_EXREG_CR0,
+	VCPU_EXREG_CR3,
+	VCPU_EXREG_CR4,
+	VCPU_EXREG_PDPTR,
+	/* Only ever stored, never fetched: the copy in the vcpu is the truth. */
+	VCPU_EXREG_EFER,
+	VCPU_EXREG_DR7,
+	NR_VCPU_EXREGS,
+};
+
+/* Segment registers are numbered as instructions encode them, then LDTR, TR. */
+enum kvm_seg {
+	VCPU_SREG_ES, VCPU_SREG_CS, VCPU_SREG_SS, VCPU_SREG_DS, VCPU_SREG_FS,
+	VCPU_SREG_GS, VCPU_SREG_TR, VCPU_SREG_LDTR,
+};
+
+enum kvm_dt { VCPU_DT_GDTR, VCPU_DT_IDTR };
+
+/**
+ * struct x86_exception - a fault on its way to the guest
+ * @vector:	0..31
+ * @has_error_code: the vector pushes one
+ * @error_code:	that code
+ * @address:	CR2's new value, for a page fault
+ */
+struct x86_exception {
+	u8 vector;
+	bool has_error_code;
+	u16 error_code;
+	u64 address;
+};
+
+/**
+ * struct kvm_queued_exception - the one exception a vCPU can hold
+ * @pending:	waits for the next entry; its side effects are not done yet
+ * @injected:	was being delivered when an exit interrupted it; goes first
+ * @has_payload: @payload (CR2, or DR6's new bits) is still to be applied
+ */
+struct kvm_queued_exception {
+	bool pending;
+	bool injected;
+	bool has_error_code;
+	bool has_payload;
+	u8 vector;
+	u32 error_code;
+	u64 payload;
+};
+
+/**
+ * struct kvm_queued_interrupt - an interrupt on its way into the guest
+ * @pending:	KVM_INTERRUPT asked for it; waits for an open window
+ * @injected:	is in the entry controls, or was when an exit interrupted it
+ * @soft:	INT n, which carries an instruction length
+ */
+struct kvm_queued_interrupt {
+	bool pending;
+	bool injected;
+	bool soft;
+	u8 nr;
+};
+
+struct kvm_mtrr {
+	u64 deftype;
+	u64 fixed[11];
+	struct {
+		u64 base;
+		u64 mask;
+	} var[KVM_NR_VAR_MTRR];
+};
+
+/**
+ * struct kvm_vcpu_arch - the x86 state of a vCPU; all of it (v)
+ *
+ * Each group names the file that writes it.
+ */
+struct kvm_vcpu_arch {
+	/*
+	 * x86.c and the vendor.  regs_avail: the copy here is current;
+	 * regs_dirty: it is newer than the hardware's.
+	 */
+	unsigned long regs[NR_VCPU_REGS];
+	u32 regs_avail;
+	u32 regs_dirty;
+	unsigned long rflags;
+	unsigned long cr0, cr0_guest_owned_bits;
+	unsigned long cr2;
+	unsigned long cr3;
+	unsigned long cr4, cr4_guest_owned_bits;
+	unsigned long cr8;
+	u64 pdptrs[4];
+	u64 efer;
+	u64 apic_base;
+	u32 mp_state;
+
+	/* mmu.c */
+	struct kvm_mmu_memory_cache mmu_page_cache;
+
+	/* x86.c: events */
+	struct kvm_queued_exception exception;
+	struct kvm_queued_interrupt interrupt;
+	bool nmi_injected;
+	/* Touched by KVM_NMI from other threads too. */
+	atomic_t nmi_queued;
+	unsigned int nmi_pending;
+	bool triple_fault_pending;
+	/* RIP and the exception's #DB go with a single-stepped instruction. */
+	bool single_step_done;
+
+	/* io.c: what a userspace exit left to be done at the next KVM_RUN */
+	int (*complete_userspace_io)(struct kvm_vcpu *vcpu);
+	struct kvm_io_state *io;
+
+	/* cpuid.c */
+	struct kvm_cpuid_entry2 *cpuid_entries;
+	int cpuid_nent;
+	u8 maxphyaddr;
+	u64 reserved_gpa_bits;
+	u64 cr4_reserved_bits;
+	u64 guest_supported_xcr0;
+	u64 ia32_misc_enable;
+	u64 efer_reserved_bits;
+
+	/* msr.c */
+	struct kvm_mtrr mtrr;
+	u64 pat;
+	u64 mcg_cap, mcg_status, mcg_ctl, mcg_ext_ctl;
+	u64 *mce_banks;
+	u64 microcode_version;
+	u64 arch_capabilities;
+	u64 msr_platform_info;
+	u64 msr_misc_features_enables;
+	u64 sysenter_cs, sysenter_esp, sysenter_eip;
+	u64 star, lstar, cstar, fmask, tsc_aux;
+	u64 smbase;
+	u64 wall_clock, system_time;	/* stored; kvmclock itself is not offered */
+
+	/* msr.c: time.  guest TSC = (host TSC * ratio >> frac bits) + offset */
+	u64 tsc_offset;
+	u64 tsc_scaling_ratio;
+	u64 ia32_tsc_adjust;
+	u32 virtual_tsc_khz;
+
+	/* fpu.c */
+	struct fpu_guest guest_fpu;
+	u64 xcr0;
+	u64 ia32_xss;
+	u32 pkru, host_pkru;
+
+	/* debug.c: eff_db and dr7 are what the guest runs with */
+	unsigned long db[KVM_NR_DB_REGS];
+	unsigned long dr6, dr7;
+	unsigned long eff_db[KVM_NR_DB_REGS];
+	unsigned long guest_debug_dr7;
+	/* KVM_GUESTDBG_*; 0 unless KVM_SET_GUEST_DEBUG enabled it. */
+	u32 guest_debug;
+	unsigned long singlestep_rip;
+	/* DRs in hardware are the guest's (DR accesses do not exit). */
+	bool debugreg_in_hw;
+
+	bool exception_payload_seen;
+};
+
+enum {
+	OUTSIDE_GUEST_MODE,
+	IN_GUEST_MODE,
+	EXITING_GUEST_MODE,
+};
+
+/*
+ * Requests: what another thread wants of a vCPU, done before its next entry.
+ * The protocol is at kvm_make_request() in kvm_main.c.
+ */
+enum kvm_request {
+	KVM_REQ_TLB_FLUSH,	/* all translations of this VM */
+	KVM_REQ_MMU_RELOAD,	/* the EPT root is to be loaded again */
+	KVM_REQ_EVENT,		/* an event may be ready for injection */
+	KVM_REQ_NMI,		/* nmi_queued is not 0 */
+	KVM_REQ_TRIPLE_FAULT,
+	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
+	KVM_REQ_VM_DEAD,
+};
+
+struct kvm_vcpu {
+	struct kvm *kvm;				/* (c) */
+	struct kvm_run *run;				/* (c); userspace writes it any time */
+	struct preempt_notifier preempt_notifier;
+	int cpu;		/* where it is or was loaded; -1 before */
+	int vcpu_id;					/* (c) from userspace */
+	int vcpu_idx;					/* (c) 0.. in creation order */
+	int mode;		/* IN_GUEST_MODE ...; see kvm_vcpu_kick() */
+	unsigned long requests;				/* bits of enum kvm_request */
+	int srcu_idx;					/* (v) */
+	struct mutex mutex;
+	bool ran_once;					/* (v) KVM_RUN was called */
+	bool sigset_active;				/* (v) */
+	sigset_t sigset;				/* (v) */
+	struct task_struct *runner;			/* for GET_PID-like debugging only */
+	struct kvm_vcpu_stat stat;
+
+	/* What KVM_SET_CPUID2 and friends may copy: see the slab's usercopy region. */
+	struct kvm_vcpu_arch arch;
+};
+
+/**
+ * struct kvm_msr_filter - which MSR accesses go to userspace instead
+ *
+ * Immutable once installed; replaced under kvm->lock, freed after a grace
+ * period of kvm->srcu.  Owned by msr.c.
+ */
+struct kvm_msr_filter;
+
+/**
+ * struct kvm_arch - the x86 state of a VM
+ */
+struct kvm_arch {
+	/* mmu.c: the EPT root of each address space, 0 when none		(m) */
+	hpa_t root_hpa[KVM_ADDRESS_SPACE_NUM];
+
+	/* x86.c: KVM_ENABLE_CAP						(l) */
+	bool exception_payload_enabled;
+	bool triple_fault_event;
+	bool bus_lock_exit;
+	u32 user_space_msr_mask;
+	bool guest_can_read_msr_platform_info;
+	bool exit_on_emulation_error;
+	u64 disabled_quirks;
+	u64 disabled_exits;
+
+	struct kvm_msr_filter __rcu *msr_filter;	/* (l) to write, srcu to read */
+
+	u64 identity_map_addr;				/* (l) accepted, not needed */
+	u32 default_tsc_khz;				/* (l) */
+	/* msr.c: TSC writes close together are one synchronisation attempt. */
+	raw_spinlock_t tsc_write_lock;
+	u64 last_tsc_write, last_tsc_nsec, last_tsc_offset;
+	u32 last_tsc_khz;
+	u64 n_max_mmu_pages;				/* stored for GET_NR_MMU_PAGES */
+};
+
+struct kvm {
+	struct mm_struct *mm;				/* (c) */
+	struct mutex lock;
+	struct mutex slots_lock;
+	spinlock_t mmu_lock;
+	struct srcu_struct srcu;
+	refcount_t users_count;		/* the VM fd and each vCPU fd */
+	struct list_head vm_list;			/* kvm_lock */
+	bool vm_dead;			/* set once, read anywhere */
+
+	struct xarray vcpu_array;			/* (l) idx to vCPU */
+	atomic_t online_vcpus;		/* entries of vcpu_array that are ready */
+	int created_vcpus;				/* (l) */
+	u32 max_vcpu_ids;				/* (l) */
+
+	struct kvm_memslots slots[KVM_ADDRESS_SPACE_NUM];
+	unsigned long nr_slot_pages;			/* (s) */
+	u32 manual_dirty_log_protect;			/* (l) */
+
+	/* mmu.c: invalidations of host mappings under way, and how many there were */
+	struct mmu_notifier mmu_notifier;
+	unsigned long mmu_invalidate_seq;		/* (m) */
+	long mmu_invalidate_in_progress;		/* (m) */
+
+	struct kvm_vm_stat stat;
+	struct kvm_vcpu_stat dead_vcpu_stat;		/* (l) sums of freed vCPUs: 0 today */
+	struct dentry *debugfs_dentry;
+
+	struct kvm_arch arch;
+};
+
+/* ---- the vendor's door ---- */
+
+enum kvm_event_type { KVM_EVENT_IRQ, KVM_EVENT_NMI };
+
+/**
+ * struct kvm_exit_info - what happened, as trace and statistics want it
+ */
+struct kvm_exit_info {
+	u32 reason;
+	u64 info1, info2;	/* VMX: exit qualification, IDT-vectoring info */
+	u32 intr_info;
+	u32 error_code;
+};
+
+/**
+ * struct kvm_x86_ops - all that generic code asks of a vendor module
+ *
+ * Grouped by lifetime.  Functions are called in process context with the vCPU
+ * loaded (preemptible) unless said otherwise.  "1/0/-errno" is the run loop's
+ * contract: 1 = enter the guest again, 0 = return to userspace with kvm_run
+ * filled, negative = errno of KVM_RUN.
+ */
+struct kvm_x86_ops {
+	const char *name;
+
+	/* Module: once. */
+	int (*hardware_setup)(void);	/* fills kvm_caps; says what is missing */
+	void (*hardware_unsetup)(void);
+
+	/* Each CPU, interrupts off. */
+	int (*check_processor_compatibility)(void);
+	int (*hardware_enable)(void);
+	void (*hardware_disable)(void);
+
+	/* Each vCPU. */
+	int (*vcpu_create)(struct kvm_vcpu *vcpu);
+	void (*vcpu_free)(struct kvm_vcpu *vcpu);
+	void (*vcpu_reset)(struct kvm_vcpu *vcpu);
+	void (*vcpu_load)(struct kvm_vcpu *vcpu, int cpu);	/* preemption off */
+	void (*vcpu_put)(struct kvm_vcpu *vcpu);		/* preemption off */
+
+	/* State.  Loaded vCPU. */
+	void (*cache_reg)(struct kvm_vcpu *vcpu, enum kvm_reg reg);
+	void (*store_reg)(struct kvm_vcpu *vcpu, enum kvm_reg reg);
+	void (*get_segment)(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
+	void (*set_segment)(struct kvm_vcpu *vcpu, const struct kvm_segment *var, int seg);
+	int (*get_cpl)(struct kvm_vcpu *vcpu);
+	void (*get_dt)(struct kvm_vcpu *vcpu, struct desc_ptr *dt, enum kvm_dt which);
+	void (*set_dt)(struct kvm_vcpu *vcpu, const struct desc_ptr *dt, enum kvm_dt which);
+	bool (*is_valid_cr0)(struct kvm_vcpu *vcpu, unsigned long cr0);
+	bool (*is_valid_cr4)(struct kvm_vcpu *vcpu, unsigned long cr4);
+	int (*get_msr)(struct kvm_vcpu *vcpu, u32 index, u64 *data);	/* 0, or 1: not mine */
+	int (*set_msr)(struct kvm_vcpu *vcpu, u32 index, u64 data);	/* 0, 1: not mine, 2: bad value */
+	void (*write_tsc_offset)(struct kvm_vcpu *vcpu);
+	/* CPUID, MSR filter, guest debugging or disabled exits changed. */
+	void (*update_intercepts)(struct kvm_vcpu *vcpu);
+
+	/* Events. */
+	bool (*event_allowed)(struct kvm_vcpu *vcpu, enum kvm_event_type type);
+	void (*enable_window)(struct kvm_vcpu *vcpu, enum kvm_event_type type);
+	void (*inject_exception)(struct kvm_vcpu *vcpu);
+	void (*inject_irq)(struct kvm_vcpu *vcpu, bool reinjected);
+	void (*inject_nmi)(struct kvm_vcpu *vcpu);
+	void (*cancel_injection)(struct kvm_vcpu *vcpu);
+	u32 (*get_interrupt_shadow)(struct kvm_vcpu *vcpu);	/* KVM_X86_SHADOW_INT_* */
+	void (*set_interrupt_shadow)(struct kvm_vcpu *vcpu, u32 shadow);
+	bool (*get_nmi_mask)(struct kvm_vcpu *vcpu);
+	void (*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
+
+	/* The run loop. */
+	void (*prepare_switch_to_guest)(struct kvm_vcpu *vcpu);	/* preemption off */
+	void (*vcpu_run)(struct kvm_vcpu *vcpu);		/* interrupts off */
+	void (*handle_exit_irqoff)(struct kvm_vcpu *vcpu);	/* interrupts off */
+	int (*handle_exit)(struct kvm_vcpu *vcpu);		/* 1/0/-errno */
+	/* Moves RIP past the instruction that exited. */
+	void (*skip_emulated_instruction)(struct kvm_vcpu *vcpu);
+
+	/* Memory. */
+	void (*load_mmu)(struct kvm_vcpu *vcpu, hpa_t root);
+	void (*flush_tlb_all)(struct kvm_vcpu *vcpu);		/* this VM's, preemption off */
+	void (*flush_tlb_guest)(struct kvm_vcpu *vcpu);		/* this vCPU's linear ones */
+
+	/* Explaining. */
+	void (*get_exit_info)(struct kvm_vcpu *vcpu, struct kvm_exit_info *info);
+	const char *(*exit_reason_name)(u32 reason);		/* NULL: no such reason */
+	void (*dump)(struct kvm_vcpu *vcpu);
+};
+
+/**
+ * struct kvm_caps - what the machine and the vendor can do; constant after
+ * kvm_init's hardware setup
+ * @supported_xcr0: XCR0 bits a guest may set
+ * @supported_xss: IA32_XSS bits a guest may set
+ * @supported_efer: EFER bits a guest may set
+ * @tdp_max_page_level: 1 = 4K, 2 = 2M, 3 = 1G
+ * @tdp_levels:	depth of the EPT, 4 or 5
+ * @tdp_ad_bits: EPT has accessed and dirty bits, and they are in use
+ * @has_tsc_scaling: the ratio of a vCPU may differ from 1.0
+ * @tsc_scaling_frac_bits: fixed-point position of the ratio
+ * @max_tsc_scaling_ratio: its largest value
+ * @has_invpcid, @has_rdtscp, @has_xsaves: the control bit that lets a guest
+ *		use the instruction is there
+ */
+struct kvm_caps {
+	u64 supported_xcr0;
+	u64 supported_xss;
+	u64 supported_efer;
+	u8 tdp_max_page_level;
+	u8 tdp_levels;
+	bool tdp_ad_bits;
+	bool has_tsc_scaling;
+	u8 tsc_scaling_frac_bits;
+	u64 max_tsc_scaling_ratio;
+	bool has_invpcid;
+	bool has_rdtscp;
+	bool has_xsaves;
+};
+
+extern struct kvm_x86_ops kvm_x86_ops;
+extern struct kvm_caps kvm_caps;
+extern u64 kvm_host_efer, kvm_host_xcr0;
+
+/* ---- kvm_main.c ---- */
+
+int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size,
+	     unsigned int vcpu_align, struct module *module);
+void kvm_exit(void);
+
+struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx);
+struct kvm_vcpu *kvm_get_running_vcpu(void);
+void vcpu_load(struct kvm_vcpu *vcpu);
+void vcpu_put(struct kvm_vcpu *vcpu);
+void kvm_vcpu_kick(struct kvm_vcpu *vcpu);
+void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
+void kvm_flush_remote_tlbs(struct kvm *kvm);
+void kvm_vm_dead(struct kvm *kvm);
+void kvm_get_kvm(struct kvm *kvm);
+void kvm_put_kvm(struct kvm *kvm);
+bool mkvm_file_is_kvm(struct file *file);
+
+#define kvm_for_each_vcpu(idx, vcpu, kvm)				\
+	for ((idx) = 0; (idx) < atomic_read(&(kvm)->online_vcpus) &&	\
+	     ((vcpu) = kvm_get_vcpu(kvm, idx)); (idx)++)
+
+/**
+ * kvm_make_request() - ask a vCPU to do something before its next entry
+ *
+ * The bit is set before the caller kicks, and vcpu_enter_guest() sets
+ * IN_GUEST_MODE before it looks at the bits: kvm_vcpu_kick() has the proof.
+ */
+static inline void kvm_make_request(enum kvm_request req, struct kvm_vcpu *vcpu)
+{
+	smp_wmb();	/* what the request is about is visible before it */
+	set_bit(req, &vcpu->requests);
+}
+
+static inline bool kvm_request_pending(struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests);
+}
+
+/* Take a request: true once for each time that it was made since the last. */
+static inline bool kvm_check_request(enum kvm_request req, struct kvm_vcpu *vcpu)
+{
+	if (!test_bit(req, &vcpu->requests))
+		return false;
+	clear_bit(req, &vcpu->requests);
+	smp_mb__after_atomic();	/* pairs with kvm_make_request()'s smp_wmb() */
+	return true;
+}
+
+/* ---- memslot.c ---- */
+
+int kvm_memslots_init(struct kvm *kvm);
+void kvm_memslots_destroy(struct kvm *kvm);
+int __kvm_set_memory_region(struct kvm *kvm, const struct kvm_userspace_memory_region *mem);
+int kvm_vm_ioctl_set_memory_region(struct kvm *kvm, struct kvm_userspace_memory_region *mem);
+int kvm_vm_ioctl_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log);
+int kvm_vm_ioctl_clear_dirty_log(struct kvm *kvm, struct kvm_clear_dirty_log *log);
+struct kvm_memory_slot *id_to_memslot(struct kvm_memslots *slots, int id);
+struct kvm_memory_slot *gfn_to_memslot(struct kvm *kvm, gfn_t gfn);
+void mark_page_dirty_in_slot(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
+/* Guest memory by guest-physical address; kvm->srcu held, VMM's process. 0 or -EFAULT. */
+int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *data, unsigned long len);
+int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *data, unsigned long len);
+int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, unsigned int len);
+
+/* ---- mmu.c ---- */
+
+#define KVM_FAULT_READ		BIT(0)
+#define KVM_FAULT_WRITE		BIT(1)
+#define KVM_FAULT_EXEC		BIT(2)
+#define KVM_FAULT_USER		BIT(3)	/* guest page walks only: CPL 3 */
+/* The access was of a translated gva (and @gva is known), not of the guest's page tables. */
+#define KVM_FAULT_GVA_VALID	BIT(4)
+
+int kvm_mmu_module_init(void);
+void kvm_mmu_module_exit(void);
+int kvm_mmu_init_vm(struct kvm *kvm);
+void kvm_mmu_uninit_vm(struct kvm *kvm);
+int kvm_mmu_create(struct kvm_vcpu *vcpu);
+void kvm_mmu_destroy(struct kvm_vcpu *vcpu);
+int kvm_mmu_reload(struct kvm_vcpu *vcpu);
+int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access);
+/* memslot.c tells mmu.c; kvm->slots_lock held */
+void kvm_mmu_zap_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
+void kvm_mmu_write_protect_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
+void kvm_mmu_write_protect_masked(struct kvm *kvm, struct kvm_memory_slot *slot,
+				  gfn_t first, unsigned long mask);
+
+#define INVALID_GPA		(~(gpa_t)0)
+
+gpa_t kvm_mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access,
+			 struct x86_exception *e);
+int load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3);
+
+/* ---- x86.c ---- */
+
+int kvm_arch_init(const struct kvm_x86_ops *ops);
+void kvm_arch_exit(void);
+int kvm_arch_hardware_setup(const struct kvm_x86_ops *ops);
+void kvm_arch_hardware_unsetup(void);
+int kvm_arch_init_vm(struct kvm *kvm, unsigned long type);
+void kvm_arch_destroy_vm(struct kvm *kvm);
+int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu);
+void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
+void kvm_arch_vcpu_put(struct kvm_vcpu *vcpu);
+int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu);
+long kvm_arch_dev_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg);
+long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg);
+long kvm_arch_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
+int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext);
+
+int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
+int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
+int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
+int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
+void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr);
+void kvm_queue_exception_e(struct kvm_vcpu *vcpu, unsigned int nr, u32 error_code);
+void kvm_queue_exception_p(struct kvm_vcpu *vcpu, unsigned int nr, unsigned long payload);
+void kvm_requeue_exception(struct kvm_vcpu *vcpu, unsigned int nr, bool has_error, u32 error_code);
+void kvm_inject_x86_exception(struct kvm_vcpu *vcpu, const struct x86_exception *e);
+void kvm_clear_exception_queue(struct kvm_vcpu *vcpu);
+int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu);	/* 1/0: 0 = debug exit */
+int kvm_emulate_halt(struct kvm_vcpu *vcpu);
+int kvm_emulate_hypercall(struct kvm_vcpu *vcpu);
+int kvm_emulate_wbinvd(struct kvm_vcpu *vcpu);
+int kvm_emulate_invd(struct kvm_vcpu *vcpu);
+int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, unsigned int ndata);
+
+static inline void kvm_inject_gp(struct kvm_vcpu *vcpu, u32 error_code)
+{
+	kvm_queue_exception_e(vcpu, X86_TRAP_GP, error_code);
+}
+
+/* ---- io.c: port I/O, MMIO and the binding of emulate.c ---- */
+
+int kvm_io_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_io_vcpu_destroy(struct kvm_vcpu *vcpu);
+int kvm_fast_pio(struct kvm_vcpu *vcpu, int size, unsigned short port, bool in);
+int kvm_emulate_instruction(struct kvm_vcpu *vcpu);
+int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa);
+void kvm_io_cancel(struct kvm_vcpu *vcpu);
+
+/* ---- cpuid.c ---- */
+
+void kvm_set_cpu_caps(void);
+int kvm_dev_ioctl_get_cpuid(struct kvm_cpuid2 *cpuid, struct kvm_cpuid_entry2 __user *entries,
+			    unsigned int type);
+int kvm_vcpu_ioctl_set_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid *cpuid,
+			     struct kvm_cpuid_entry __user *entries);
+int kvm_vcpu_ioctl_set_cpuid2(struct kvm_vcpu *vcpu, struct kvm_cpuid2 *cpuid,
+			      struct kvm_cpuid_entry2 __user *entries);
+int kvm_vcpu_ioctl_get_cpuid2(struct kvm_vcpu *vcpu, struct kvm_cpuid2 *cpuid,
+			      struct kvm_cpuid_entry2 __user *entries);
+void kvm_vcpu_free_cpuid(struct kvm_vcpu *vcpu);
+struct kvm_cpuid_entry2 *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function, u32 index);
+/* Looks an X86_FEATURE_* up in the CPUID that userspace gave the guest. */
+bool guest_cpuid_has(struct kvm_vcpu *vcpu, unsigned int x86_feature);
+bool kvm_cpu_cap_has(unsigned int x86_feature);	/* KVM_GET_SUPPORTED_CPUID says so */
+void kvm_cpu_cap_clear(unsigned int x86_feature);
+/* CR4 (OSXSAVE, PKE), XCR0, XSS or MISC_ENABLE changed. */
+void kvm_update_cpuid_runtime(struct kvm_vcpu *vcpu);
+int kvm_emulate_cpuid(struct kvm_vcpu *vcpu);
+
+/* ---- msr.c ---- */
+
+int kvm_msr_vm_init(struct kvm *kvm);
+void kvm_msr_vm_destroy(struct kvm *kvm);
+int kvm_msr_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_msr_vcpu_destroy(struct kvm_vcpu *vcpu);
+void kvm_msr_vcpu_reset(struct kvm_vcpu *vcpu);
+void kvm_init_msr_lists(void);
+int kvm_get_msr_index_list(struct kvm_msr_list __user *user, bool features);
+/* KVM_GET_MSRS/KVM_SET_MSRS; @vcpu NULL: the feature MSRs of the system fd */
+long kvm_msr_io(struct kvm_vcpu *vcpu, struct kvm_msrs __user *user, bool set);
+int kvm_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host_initiated);
+int kvm_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host_initiated);
+int kvm_emulate_rdmsr(struct kvm_vcpu *vcpu);
+int kvm_emulate_wrmsr(struct kvm_vcpu *vcpu);
+bool kvm_msr_allowed(struct kvm_vcpu *vcpu, u32 index, u32 type);	/* KVM_MSR_FILTER_READ/WRITE */
+int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user);
+int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap);
+int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
+u64 kvm_mce_cap_supported(void);
+u64 kvm_read_l1_tsc(struct kvm_vcpu *vcpu, u64 host_tsc);
+int kvm_set_tsc_khz(struct kvm_vcpu *vcpu, u32 khz);
+int kvm_set_efer(struct kvm_vcpu *vcpu, u64 efer, bool host_initiated);
+int kvm_set_apic_base(struct kvm_vcpu *vcpu, u64 value, bool host_initiated);
+int kvm_vcpu_ioctl_device_attr(struct kvm_vcpu *vcpu, unsigned int ioctl,
+			       const struct kvm_device_attr *attr);
+
+/* ---- fpu.c ---- */
+
+int kvm_fpu_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_fpu_vcpu_destroy(struct kvm_vcpu *vcpu);
+void kvm_fpu_vcpu_reset(struct kvm_vcpu *vcpu);
+void kvm_load_guest_fpu(struct kvm_vcpu *vcpu);
+void kvm_put_guest_fpu(struct kvm_vcpu *vcpu);
+void kvm_load_guest_xsave_state(struct kvm_vcpu *vcpu);	/* interrupts off */
+void kvm_load_host_xsave_state(struct kvm_vcpu *vcpu);	/* interrupts off */
+int kvm_vcpu_ioctl_get_fpu(struct kvm_vcpu *vcpu, struct kvm_fpu *fpu);
+int kvm_vcpu_ioctl_set_fpu(struct kvm_vcpu *vcpu, const struct kvm_fpu *fpu);
+void kvm_vcpu_ioctl_get_xsave(struct kvm_vcpu *vcpu, void *state, unsigned int size);
+int kvm_vcpu_ioctl_set_xsave(struct kvm_vcpu *vcpu, const void *state);
+unsigned int kvm_xsave2_size(void);
+void kvm_vcpu_ioctl_get_xcrs(struct kvm_vcpu *vcpu, struct kvm_xcrs *xcrs);
+int kvm_vcpu_ioctl_set_xcrs(struct kvm_vcpu *vcpu, const struct kvm_xcrs *xcrs);
+int kvm_set_xcr(struct kvm_vcpu *vcpu, u32 index, u64 xcr);	/* 0, or 1: #GP */
+int kvm_emulate_xsetbv(struct kvm_vcpu *vcpu);
+void kvm_read_vector_reg(struct kvm_vcpu *vcpu, unsigned int nr, void *data, unsigned int size);
+void kvm_write_vector_reg(struct kvm_vcpu *vcpu, unsigned int nr, const void *data,
+			  unsigned int size);
+
+/* ---- debug.c ---- */
+
+void kvm_debug_vcpu_reset(struct kvm_vcpu *vcpu);
+int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val);	/* 0, or 1: #GP */
+unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr);
+void kvm_update_dr7(struct kvm_vcpu *vcpu);
+void kvm_vcpu_ioctl_get_debugregs(struct kvm_vcpu *vcpu, struct kvm_debugregs *dbg);
+int kvm_vcpu_ioctl_set_debugregs(struct kvm_vcpu *vcpu, const struct kvm_debugregs *dbg);
+int kvm_vcpu_ioctl_set_guest_debug(struct kvm_vcpu *vcpu, const struct kvm_guest_debug *dbg);
+void kvm_load_guest_debugregs(struct kvm_vcpu *vcpu);	/* interrupts off, before entry */
+void kvm_restore_host_debugregs(struct kvm_vcpu *vcpu);	/* interrupts off, after exit */
+int kvm_handle_debug_exit(struct kvm_vcpu *vcpu, unsigned long dr6, bool is_bp, u32 insn_len);
+/* After an emulated instruction: is a step or breakpoint due?  1, or 0: debug exit. */
+int kvm_debug_after_insn(struct kvm_vcpu *vcpu, unsigned long old_rflags);
+
+/* ---- stats.c ---- */
+
+void kvm_init_debug(void);
+void kvm_exit_debug(void);
+void kvm_create_vm_debugfs(struct kvm *kvm, int fd);
+void kvm_destroy_vm_debugfs(struct kvm *kvm);
+
+/* ---- register access; at most one fetch from hardware for each exit ---- */
+
+static inline bool kvm_register_is_available(struct kvm_vcpu *vcpu, enum kvm_reg reg)
+{
+	return vcpu->arch.regs_avail & BIT(reg);
+}
+
+static inline void kvm_register_mark_available(struct kvm_vcpu *vcpu, enum kvm_reg reg)
+{
+	vcpu->arch.regs_avail |= BIT(reg);
+}
+
+static inline void kvm_register_mark_dirty(struct kvm_vcpu *vcpu, enum kvm_reg reg)
+{
+	vcpu->arch.regs_avail |= BIT(reg);
+	vcpu->arch.regs_dirty |= BIT(reg);
+}
+
+static inline void kvm_register_fetch(struct kvm_vcpu *vcpu, enum kvm_reg reg)
+{
+	if (!kvm_register_is_available(vcpu, reg))
+		kvm_x86_ops.cache_reg(vcpu, reg);
+}
+
+/* All 64 bits, whatever mode the guest is in. */
+static inline unsigned long kvm_register_read_raw(struct kvm_vcpu *vcpu, enum kvm_reg reg)
+{
+	kvm_register_fetch(vcpu, reg);
+	return vcpu->arch.regs[reg];
+}
+
+static inline void kvm_register_write_raw(struct kvm_vcpu *vcpu, enum kvm_reg reg,
+					  unsigned long val)
+{
+	vcpu->arch.regs[reg] = val;
+	kvm_register_mark_dirty(vcpu, reg);
+}
+
+static inline unsigned long kvm_rip_read(struct kvm_vcpu *vcpu)
+{
+	return kvm_register_read_raw(vcpu, VCPU_REGS_RIP);
+}
+
+static inline void kvm_rip_write(struct kvm_vcpu *vcpu, unsigned long val)
+{
+	kvm_register_write_raw(vcpu, VCPU_REGS_RIP, val);
+}
+
+static inline unsigned long kvm_rsp_read(struct kvm_vcpu *vcpu)
+{
+	return kvm_register_read_raw(vcpu, VCPU_REGS_RSP);
+}
+
+static inline u32 kvm_eax_read(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.regs[VCPU_REGS_RAX];
+}
+
+static inline u32 kvm_ecx_read(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.regs[VCPU_REGS_RCX];
+}
+
+static inline u32 kvm_edx_read(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.regs[VCPU_REGS_RDX];
+}
+
+/* EDX:EAX, as RDMSR, WRMSR and XSETBV use them. */
+static inline u64 kvm_edx_eax_read(struct kvm_vcpu *vcpu)
+{
+	return kvm_eax_read(vcpu) | (u64)kvm_edx_read(vcpu) << 32;
+}
+
+static inline void kvm_edx_eax_write(struct kvm_vcpu *vcpu, u64 val)
+{
+	vcpu->arch.regs[VCPU_REGS_RAX] = (u32)val;
+	vcpu->arch.regs[VCPU_REGS_RDX] = val >> 32;
+}
+
+/* With RF and with TF as the guest sees it: see x86.c for the debugger's TF. */
+unsigned long kvm_get_rflags(struct kvm_vcpu *vcpu);
+void kvm_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
+
+static inline unsigned long kvm_read_cr0(struct kvm_vcpu *vcpu)
+{
+	kvm_register_fetch(vcpu, VCPU_EXREG_CR0);
+	return vcpu->arch.cr0;
+}
+
+static inline unsigned long kvm_read_cr3(struct kvm_vcpu *vcpu)
+{
+	kvm_register_fetch(vcpu, VCPU_EXREG_CR3);
+	return vcpu->arch.cr3;
+}
+
+static inline unsigned long kvm_read_cr4(struct kvm_vcpu *vcpu)
+{
+	kvm_register_fetch(vcpu, VCPU_EXREG_CR4);
+	return vcpu->arch.cr4;
+}
+
+/* One bit of CR0 or CR4, without a fetch if the guest cannot change it by itself. */
+static inline bool kvm_read_cr0_bits(struct kvm_vcpu *vcpu, unsigned long mask)
+{
+	if (mask & vcpu->arch.cr0_guest_owned_bits)
+		kvm_register_fetch(vcpu, VCPU_EXREG_CR0);
+	return vcpu->arch.cr0 & mask;
+}
+
+static inline bool kvm_read_cr4_bits(struct kvm_vcpu *vcpu, unsigned long mask)
+{
+	if (mask & vcpu->arch.cr4_guest_owned_bits)
+		kvm_register_fetch(vcpu, VCPU_EXREG_CR4);
+	return vcpu->arch.cr4 & mask;
+}
+
+static inline bool is_protmode(struct kvm_vcpu *vcpu)
+{
+	return kvm_read_cr0_bits(vcpu, X86_CR0_PE);
+}
+
+static inline bool is_paging(struct kvm_vcpu *vcpu)
+{
+	return kvm_read_cr0_bits(vcpu, X86_CR0_PG);
+}
+
+static inline bool is_long_mode(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.efer & EFER_LMA;
+}
+
+static inline bool is_pae_paging(struct kvm_vcpu *vcpu)
+{
+	return !is_long_mode(vcpu) && is_paging(vcpu) && kvm_read_cr4_bits(vcpu, X86_CR4_PAE);
+}
+
+static inline bool is_64_bit_mode(struct kvm_vcpu *vcpu)
+{
+	struct kvm_segment cs;
+
+	if (!is_long_mode(vcpu))
+		return false;
+	kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
+	return cs.l;
+}
+
+/* A general register as the current mode has it: 32 bits outside 64-bit mode. */
+static inline unsigned long kvm_register_read(struct kvm_vcpu *vcpu, enum kvm_reg reg)
+{
+	unsigned long val = kvm_register_read_raw(vcpu, reg);
+
+	return is_64_bit_mode(vcpu) ? val : (u32)val;
+}
+
+static inline void kvm_register_write(struct kvm_vcpu *vcpu, enum kvm_reg reg,
+				      unsigned long val)
+{
+	kvm_register_write_raw(vcpu, reg, is_64_bit_mode(vcpu) ? val : (u32)val);
+}
+
+static inline bool is_noncanonical_address(u64 addr, struct kvm_vcpu *vcpu)
+{
+	u8 bits = kvm_read_cr4_bits(vcpu, X86_CR4_LA57) ? 57 : 48;
+
+	return (u64)((s64)(addr << (64 - bits)) >> (64 - bits)) != addr;
+}
+
+static inline bool kvm_event_needs_reinjection(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.exception.injected || vcpu->arch.interrupt.injected ||
+	       vcpu->arch.nmi_injected;
+}
+
+#endif

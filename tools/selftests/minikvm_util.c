@@ -1,0 +1,754 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * minikvm_util.c - the selftests' library: see minikvm_util.h for the model
+ *
+ * Order: failing, the device, VM memory, the guest's tables and exception
+ * handler, vCPU modes, state, running, the host's log.
+ */
+#include <stdarg.h>
+#include <sched.h>
+#include <sys/time.h>
+
+#include "minikvm_util.h"
+
+extern u8 __executable_start[], end[];
+
+void util_die(const char *file, int line, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "# %s:%d: ", file, line);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\n");
+	fflush(stderr);
+	_exit(254);
+}
+
+/* ----------------------------------------------------------------- device */
+
+const char *dev_path(void)
+{
+	const char *path = getenv("MINIKVM_DEV");
+
+	return path ? path : "/dev/minikvm";
+}
+
+/* True on the stock module, whose differences by design some tests name. */
+bool dev_is_stock(void)
+{
+	const char *base = strrchr(dev_path(), '/');
+
+	return base && !strcmp(base, "/kvm");
+}
+
+int dev_open(void)
+{
+	int fd = open(dev_path(), O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		die("open %s: %s", dev_path(), strerror(errno));
+	return fd;
+}
+
+/* An ioctl whose result reads as the kernel's: negative errno. */
+int kioctl(int fd, unsigned long req, unsigned long arg)
+{
+	int ret = ioctl(fd, req, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int dev_cap(int cap)
+{
+	int fd = dev_open();
+	int ret = kioctl(fd, KVM_CHECK_EXTENSION, cap);
+
+	close(fd);
+	return ret;
+}
+
+int vm_cap(struct vm *vm, int cap)
+{
+	return kioctl(vm->fd, KVM_CHECK_EXTENSION, cap);
+}
+
+int vm_enable_cap(struct vm *vm, u32 cap, u64 arg0)
+{
+	struct kvm_enable_cap ec = { .cap = cap, .args = { arg0 } };
+
+	return kioctlp(vm->fd, KVM_ENABLE_CAP, &ec);
+}
+
+const char *exit_name(u32 reason)
+{
+	static const char * const names[] = {
+		[KVM_EXIT_UNKNOWN] = "UNKNOWN",
+		[KVM_EXIT_EXCEPTION] = "EXCEPTION",
+		[KVM_EXIT_IO] = "IO",
+		[KVM_EXIT_HYPERCALL] = "HYPERCALL",
+		[KVM_EXIT_DEBUG] = "DEBUG",
+		[KVM_EXIT_HLT] = "HLT",
+		[KVM_EXIT_MMIO] = "MMIO",
+		[KVM_EXIT_IRQ_WINDOW_OPEN] = "IRQ_WINDOW_OPEN",
+		[KVM_EXIT_SHUTDOWN] = "SHUTDOWN",
+		[KVM_EXIT_FAIL_ENTRY] = "FAIL_ENTRY",
+		[KVM_EXIT_INTR] = "INTR",
+		[KVM_EXIT_SET_TPR] = "SET_TPR",
+		[KVM_EXIT_TPR_ACCESS] = "TPR_ACCESS",
+		[KVM_EXIT_INTERNAL_ERROR] = "INTERNAL_ERROR",
+		[KVM_EXIT_SYSTEM_EVENT] = "SYSTEM_EVENT",
+		[KVM_EXIT_X86_RDMSR] = "X86_RDMSR",
+		[KVM_EXIT_X86_WRMSR] = "X86_WRMSR",
+	};
+	static char other[32];
+
+	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])
+		return names[reason];
+	snprintf(other, sizeof(other), "exit reason %u", reason);
+	return other;
+}
+
+/* -------------------------------------------------------------- VM memory */
+
+/* A VM without memory, for tests of the ioctls themselves. */
+struct vm *vm_bare(void)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int dev = dev_open();
+
+	vm->fd = kioctl(dev, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		die("KVM_CREATE_VM: %s", strerror(-vm->fd));
+	close(dev);
+	return vm;
+}
+
+void vm_free(struct vm *vm)
+{
+	for (int i = 0; i < vm->nvcpus; i++) {
+		munmap(vm->vcpus[i]->run, vm->vcpus[i]->run_size);
+		close(vm->vcpus[i]->fd);
+		free(vm->vcpus[i]);
+	}
+	if (vm->fd >= 0)
+		close(vm->fd);
+	if (vm->ram)
+		munmap(vm->ram, RAM_SIZE);
+	if (vm->guest)
+		munmap(vm->guest, vm->guest_size);
+	free(vm);
+}
+
+int vm_slot(struct vm *vm, u32 slot, u32 flags, u64 gpa, u64 size, void *hva)
+{
+	struct kvm_userspace_memory_region mr = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (u64)hva,
+	};
+
+	return kioctlp(vm->fd, KVM_SET_USER_MEMORY_REGION, &mr);
+}
+
+void *vm_anon(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap of %zu bytes: %s", size, strerror(errno));
+	return p;
+}
+
+/* A slot of fresh anonymous memory; gives its host address. */
+void *vm_add(struct vm *vm, u32 slot, u32 flags, u64 gpa, u64 size)
+{
+	void *p = vm_anon(size);
+	int ret = vm_slot(vm, slot, flags, gpa, size, p);
+
+	if (ret)
+		die("slot %u at %#lx: %s", slot, gpa, strerror(-ret));
+	return p;
+}
+
+void *vm_ptr(struct vm *vm, u64 gpa)
+{
+	if (gpa < RAM_SIZE)
+		return vm->ram + gpa;
+	if (gpa >= vm->guest_gpa && gpa < vm->guest_gpa + vm->guest_size)
+		return vm->guest + (gpa - vm->guest_gpa);
+	die("guest address %#lx is in no slot", gpa);
+}
+
+void vm_load(struct vm *vm, u64 gpa, const void *from, const void *to)
+{
+	memcpy(vm_ptr(vm, gpa), from, (const u8 *)to - (const u8 *)from);
+}
+
+/* ---------------------------------------------- the guest's own tables */
+
+/*
+ * The 64-bit exception entry.  Stub n pushes an error code of 0 where the CPU
+ * pushed none, then n; the common part fills struct guest_exc at GS and obeys
+ * its action.  Offsets are those of the struct.
+ */
+extern u8 guest_exc_stubs[];
+asm(".pushsection guest, \"ax\", @progbits\n"
+    ".balign 16\n"
+    "guest_exc_stubs:\n"
+    ".set vec, 0\n"
+    ".rept 256\n"
+    "	.balign 16\n"
+    "	.if (vec != 8) && (vec != 17) && (vec != 21) && ((vec < 10) || (vec > 14))\n"
+    "	push $0\n"
+    "	.endif\n"
+    "	push $vec\n"
+    "	jmp guest_exc_common\n"
+    "	.set vec, vec + 1\n"
+    ".endr\n"
+    "guest_exc_common:\n"
+    "	push %rax\n"
+    "	push %rbx\n"
+    "	mov 16(%rsp), %rax\n"
+    "	mov %rax, %gs:24\n"
+    "	mov %gs:16, %rbx\n"
+    "	and $63, %ebx\n"
+    "	add %gs:56, %rbx\n"
+    "	mov %al, 80(%rbx)\n"
+    "	incq %gs:16\n"
+    "	mov 24(%rsp), %rax\n"
+    "	mov %rax, %gs:32\n"
+    "	mov 32(%rsp), %rax\n"
+    "	mov %rax, %gs:40\n"
+    "	mov 48(%rsp), %rax\n"
+    "	mov %rax, %gs:64\n"
+    "	mov %cr2, %rax\n"
+    "	mov %rax, %gs:48\n"
+    "	mov %gs:0, %rax\n"
+    "	cmp $2, %rax\n"
+    "	je 3f\n"
+    "	cmp $1, %rax\n"
+    "	jne 1f\n"
+    "	mov %gs:8, %rax\n"		/* EXC_RESUME */
+    "	mov %rax, 32(%rsp)\n"
+    "	movq $0, %gs:0\n"
+    "	jmp 3f\n"
+    "1:	push %rdx\n"			/* EXC_REPORT, EXC_UCALL */
+    "	push %rdi\n"
+    "	push %rsi\n"
+    "	mov %gs:24, %rdi\n"
+    "	mov %gs:40, %rsi\n"
+    "	cmp $3, %rax\n"
+    "	mov $5, %eax\n"
+    "	je 2f\n"
+    "	mov $4, %eax\n"
+    "2:	mov $0x3e8, %edx\n"
+    "	out %eax, %dx\n"
+    "	pop %rsi\n"
+    "	pop %rdi\n"
+    "	pop %rdx\n"
+    "3:	pop %rbx\n"
+    "	pop %rax\n"
+    "	add $16, %rsp\n"
+    "	iretq\n"
+    ".popsection\n");
+
+_Static_assert(offsetof(struct guest_exc, self) == 56, "asm offset");
+_Static_assert(offsetof(struct guest_exc, rflags) == 64, "asm offset");
+_Static_assert(offsetof(struct guest_exc, log) == 80, "asm offset");
+
+static void build_paging(struct vm *vm)
+{
+	u64 *pml4 = vm_ptr(vm, GPA_PML4), *pdpt = vm_ptr(vm, GPA_PDPT);
+	u64 *pd = vm_ptr(vm, GPA_PD);
+
+	pml4[0] = GPA_PDPT | 7;
+	for (u64 i = 0; i < 4; i++)
+		pdpt[i] = (GPA_PD + i * PAGE_SIZE) | 7;
+	for (u64 i = 0; i < 2048; i++)
+		pd[i] = i << 21 | 0x87;		/* PS, user, writable, present */
+}
+
+static void build_gdt(struct vm *vm)
+{
+	u64 *gdt = vm_ptr(vm, GPA_GDT);
+	u64 *tss = vm_ptr(vm, GPA_TSS);
+
+	gdt[1] = 0x00af9b000000ffff;		/* SEL_CODE64 */
+	gdt[2] = 0x00cf93000000ffff;		/* SEL_DATA */
+	gdt[3] = 0x00cf9b000000ffff;		/* SEL_CODE32 */
+	gdt[5] = 0x00cff3000000ffff;		/* SEL_UDATA */
+	gdt[6] = 0x00affb000000ffff;		/* SEL_UCODE */
+	gdt[7] = 0x00008b0000000067 | (u64)GPA_TSS << 16;
+	memcpy((u8 *)tss + 4, &(u64){ GPA_STACK - 0x1e000 }, 8);	/* RSP0 */
+}
+
+static void build_idt(struct vm *vm)
+{
+	u64 *idt = vm_ptr(vm, GPA_IDT), *idt32 = vm_ptr(vm, GPA_IDT32);
+	u32 *ivt = vm_ptr(vm, GPA_IVT16), *stub = vm_ptr(vm, GPA_STUB);
+
+	for (u64 n = 0; n < 256; n++) {
+		u64 to = (u64)guest_exc_stubs + 16 * n, to32 = GPA_STUB + 4 * n;
+
+		/* DPL 3, so that INT n works from user mode too. */
+		idt[2 * n] = (to & 0xffff) | SEL_CODE64 << 16 |
+			     0xeeULL << 40 | (to >> 16 & 0xffff) << 48;
+		idt[2 * n + 1] = to >> 32;
+		idt32[n] = (to32 & 0xffff) | SEL_CODE32 << 16 |
+			   0xeeULL << 40 | (to32 >> 16) << 48;
+		ivt[n] = to32;			/* segment 0 */
+		stub[n] = 0xfceb00e6 | STUB_PORT << 8;	/* out; jmp back */
+	}
+}
+
+/* A VM with RAM, its tables and the program's image; no vCPU yet. */
+struct vm *vm_new(void)
+{
+	struct vm *vm = vm_bare();
+	u64 lo = (u64)__executable_start & PAGE_MASK;
+	u64 hi = ((u64)end + PAGE_SIZE - 1) & PAGE_MASK;
+	int ret;
+
+	ret = kioctl(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000);
+	if (ret)
+		die("KVM_SET_TSS_ADDR: %s", strerror(-ret));
+	vm->ram = vm_add(vm, 0, 0, 0, RAM_SIZE);
+	vm->guest = vm_add(vm, 1, 0, lo, hi - lo);
+	vm->guest_gpa = lo;
+	vm->guest_size = hi - lo;
+	memcpy(vm->guest + ((u64)__executable_start - lo), __executable_start,
+	       end - __executable_start);
+	build_paging(vm);
+	build_gdt(vm);
+	build_idt(vm);
+	return vm;
+}
+
+/* ------------------------------------------------------------------ vCPUs */
+
+struct vcpu *vcpu_bare(struct vm *vm, int id)
+{
+	struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
+	int dev = dev_open();
+
+	if (vm->nvcpus == MAX_VCPUS)
+		die("more than %d vCPUs", MAX_VCPUS);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->fd = kioctl(vm->fd, KVM_CREATE_VCPU, id);
+	if (vcpu->fd < 0)
+		die("KVM_CREATE_VCPU %d: %s", id, strerror(-vcpu->fd));
+	vcpu->run_size = kioctl(dev, KVM_GET_VCPU_MMAP_SIZE, 0);
+	close(dev);
+	vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		die("mmap of kvm_run: %s", strerror(errno));
+	vm->vcpus[vm->nvcpus++] = vcpu;
+	return vcpu;
+}
+
+struct vcpu *vcpu_new(struct vm *vm, int id)
+{
+	struct vcpu *vcpu = vcpu_bare(vm, id);
+	struct cpuid_buf cpuid;
+	int ret;
+
+	supported_cpuid(&cpuid);
+	ret = kioctlp(vcpu->fd, KVM_SET_CPUID2, &cpuid);
+	if (ret)
+		die("KVM_SET_CPUID2: %s", strerror(-ret));
+	return vcpu;
+}
+
+void seg_set(struct kvm_segment *seg, u16 sel, u8 type, int l, int db, int dpl)
+{
+	*seg = (struct kvm_segment) {
+		.limit = 0xffffffff, .selector = sel, .type = type,
+		.present = 1, .dpl = dpl, .db = db, .s = 1, .l = l, .g = 1,
+	};
+}
+
+static void set_tables(struct kvm_sregs *s, u64 idt)
+{
+	s->gdt.base = GPA_GDT;
+	s->gdt.limit = 9 * 8 - 1;
+	s->idt.base = idt;
+	s->idt.limit = idt == GPA_IDT ? 4095 : 2047;
+	seg_set(&s->tr, SEL_TSS, 11, 0, 0, 0);
+	s->tr.s = 0;
+	s->tr.g = 0;
+	s->tr.base = GPA_TSS;
+	s->tr.limit = 0x67;
+	memset(&s->ldt, 0, sizeof(s->ldt));
+	s->ldt.unusable = 1;
+}
+
+static void start_at(struct vcpu *vcpu, struct kvm_sregs *s, u64 rip, u64 rsp)
+{
+	struct kvm_regs r = { .rip = rip, .rsp = rsp, .rflags = 2 };
+	int ret = vcpu_set_sregs(vcpu, s);
+
+	if (ret)
+		die("KVM_SET_SREGS: %s", strerror(-ret));
+	vcpu_set_regs(vcpu, &r);
+}
+
+void vcpu_long(struct vcpu *vcpu, void *entry)
+{
+	struct kvm_sregs s;
+	u64 exc = GPA_EXC + vcpu->id * sizeof(struct guest_exc);
+
+	vcpu_sregs(vcpu, &s);
+	seg_set(&s.cs, SEL_CODE64, 11, 1, 0, 0);
+	seg_set(&s.ds, SEL_DATA, 3, 0, 1, 0);
+	s.es = s.ss = s.fs = s.gs = s.ds;
+	set_tables(&s, GPA_IDT);
+	s.gs.base = exc;
+	s.cr0 = 0x80050033;		/* PG AM WP NE ET MP PE */
+	s.cr3 = GPA_PML4;
+	s.cr4 = 0x620;			/* PAE OSFXSR OSXMMEXCPT */
+	s.efer = 0xd01;			/* NXE LMA LME SCE */
+	/* As if called: RSP is 8 off a multiple of 16. */
+	start_at(vcpu, &s, (u64)entry, GPA_STACK - vcpu->id * 0x2000 - 8);
+	vcpu->exc = vm_ptr(vcpu->vm, exc);
+	memset(vcpu->exc, 0, sizeof(*vcpu->exc));
+	vcpu->exc->self = exc;
+}
+
+/* Flat 32-bit protected mode, paging off; exceptions go to the host's stubs. */
+void vcpu_prot32(struct vcpu *vcpu, u32 eip)
+{
+	struct kvm_sregs s;
+
+	vcpu_sregs(vcpu, &s);
+	seg_set(&s.cs, SEL_CODE32, 11, 0, 1, 0);
+	seg_set(&s.ds, SEL_DATA, 3, 0, 1, 0);
+	s.es = s.ss = s.fs = s.gs = s.ds;
+	set_tables(&s, GPA_IDT32);
+	s.cr0 = 0x33;
+	s.cr3 = 0;
+	s.cr4 = 0x600;
+	s.efer = 0;
+	start_at(vcpu, &s, eip, GPA_STACK - vcpu->id * 0x2000);
+}
+
+/* Real mode; the stack is SS:SP = 0000:fff0. */
+void vcpu_real(struct vcpu *vcpu, u16 cs, u16 ip)
+{
+	struct kvm_sregs s;
+
+	vcpu_sregs(vcpu, &s);
+	seg_set(&s.ds, 0, 3, 0, 0, 0);
+	s.ds.g = 0;
+	s.ds.limit = 0xffff;
+	s.es = s.ss = s.fs = s.gs = s.cs = s.ds;
+	s.cs.selector = cs;
+	s.cs.base = cs << 4;
+	s.cs.type = 11;
+	set_tables(&s, GPA_IVT16);
+	s.idt.limit = 0x3ff;
+	s.cr0 = 0x10;
+	s.cr3 = 0;
+	s.cr4 = 0;
+	s.efer = 0;
+	start_at(vcpu, &s, ip, 0xfff0);
+}
+
+struct vcpu *vm_long(void *entry)
+{
+	struct vm *vm = vm_new();
+	struct vcpu *vcpu = vcpu_new(vm, 0);
+
+	vcpu_long(vcpu, entry);
+	return vcpu;
+}
+
+/* ------------------------------------------------------------------ state */
+
+static void must(int fd, unsigned long req, const void *arg, const char *name)
+{
+	int ret = kioctlp(fd, req, arg);
+
+	if (ret)
+		die("%s: %s", name, strerror(-ret));
+}
+
+#define MUST(vcpu, req, arg) must((vcpu)->fd, req, arg, #req)
+
+void vcpu_regs(struct vcpu *vcpu, struct kvm_regs *regs)
+{
+	MUST(vcpu, KVM_GET_REGS, regs);
+}
+
+void vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
+{
+	MUST(vcpu, KVM_SET_REGS, regs);
+}
+
+void vcpu_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
+{
+	MUST(vcpu, KVM_GET_SREGS, sregs);
+}
+
+int vcpu_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	return kioctlp(vcpu->fd, KVM_SET_SREGS, sregs);
+}
+
+void vcpu_events(struct vcpu *vcpu, struct kvm_vcpu_events *ev)
+{
+	MUST(vcpu, KVM_GET_VCPU_EVENTS, ev);
+}
+
+int vcpu_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *ev)
+{
+	return kioctlp(vcpu->fd, KVM_SET_VCPU_EVENTS, ev);
+}
+
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry e;
+};
+
+/* 1 = done, 0 = refused by KVM, negative = errno: as the ioctl counts. */
+int vcpu_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
+{
+	struct one_msr m = { .head.nmsrs = 1, .e.index = index };
+	int ret = kioctlp(vcpu->fd, KVM_GET_MSRS, &m);
+
+	*data = m.e.data;
+	return ret;
+}
+
+int vcpu_set_msr(struct vcpu *vcpu, u32 index, u64 data)
+{
+	struct one_msr m = {
+		.head.nmsrs = 1, .e.index = index, .e.data = data,
+	};
+
+	return kioctlp(vcpu->fd, KVM_SET_MSRS, &m);
+}
+
+void supported_cpuid(struct cpuid_buf *buf)
+{
+	int dev = dev_open(), ret;
+
+	memset(buf, 0, sizeof(*buf));
+	buf->head.nent = MAX_CPUID;
+	ret = kioctlp(dev, KVM_GET_SUPPORTED_CPUID, buf);
+	if (ret)
+		die("KVM_GET_SUPPORTED_CPUID: %s", strerror(-ret));
+	close(dev);
+}
+
+struct kvm_cpuid_entry2 *cpuid_find(struct cpuid_buf *buf, u32 fn, u32 index)
+{
+	for (u32 i = 0; i < buf->head.nent; i++) {
+		struct kvm_cpuid_entry2 *e = &buf->e[i];
+
+		if (e->function == fn &&
+		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) ||
+		     e->index == index))
+			return e;
+	}
+	return NULL;
+}
+
+/* One feature bit of what the module supports; reg is 'a', 'b', 'c' or 'd'. */
+bool cpuid_has(u32 fn, u32 index, char reg, int bit)
+{
+	static struct cpuid_buf buf;
+	struct kvm_cpuid_entry2 *e;
+
+	if (!buf.head.nent)
+		supported_cpuid(&buf);
+	e = cpuid_find(&buf, fn, index);
+	return e && ((&e->eax)[reg - 'a'] >> bit & 1);
+}
+
+/* ---------------------------------------------------------------- running */
+
+int vcpu_run(struct vcpu *vcpu)
+{
+	return kioctl(vcpu->fd, KVM_RUN, 0);
+}
+
+/* Run to an exit and give its reason; a KVM_RUN that fails ends the test. */
+u32 vcpu_exit(struct vcpu *vcpu)
+{
+	int ret = vcpu_run(vcpu);
+
+	if (ret) {
+		vcpu_dump(vcpu);
+		die("KVM_RUN of vCPU %d: %s", vcpu->id, strerror(-ret));
+	}
+	return vcpu->run->exit_reason;
+}
+
+struct ucall vcpu_ucall(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct ucall uc = { .cmd = UCALL_NONE, .a = vcpu_exit(vcpu) };
+	struct kvm_regs r;
+
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != UCALL_PORT ||
+	    run->io.direction != KVM_EXIT_IO_OUT) {
+		vcpu_dump(vcpu);
+		return uc;
+	}
+	vcpu_regs(vcpu, &r);
+	uc.cmd = *(u32 *)((u8 *)run + run->io.data_offset);
+	uc.a = r.rdi;
+	uc.b = r.rsi;
+	return uc;
+}
+
+/* The vector of the 16/32-bit stub that made this exit, or -1. */
+int vcpu_stub_vector(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct kvm_regs r;
+
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != STUB_PORT)
+		return -1;
+	vcpu_regs(vcpu, &r);
+	return (r.rip - GPA_STUB) / 4;
+}
+
+void vcpu_dump(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct kvm_regs r;
+	struct kvm_sregs s;
+
+	vcpu_regs(vcpu, &r);
+	vcpu_sregs(vcpu, &s);
+	fprintf(stderr, "# vCPU %d: exit %s rip %#llx rsp %#llx rflags %#llx\n",
+		vcpu->id, exit_name(run->exit_reason), r.rip, r.rsp, r.rflags);
+	fprintf(stderr, "#   rax %#llx rbx %#llx rcx %#llx rdx %#llx rsi %#llx rdi %#llx\n",
+		r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi);
+	fprintf(stderr, "#   cr0 %#llx cr2 %#llx cr3 %#llx cr4 %#llx efer %#llx cs %#x\n",
+		s.cr0, s.cr2, s.cr3, s.cr4, s.efer, s.cs.selector);
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		fprintf(stderr, "#   port %#x size %u count %u dir %u\n",
+			run->io.port, run->io.size, run->io.count,
+			run->io.direction);
+		break;
+	case KVM_EXIT_MMIO:
+		fprintf(stderr, "#   mmio %#llx len %u write %u\n",
+			run->mmio.phys_addr, run->mmio.len,
+			run->mmio.is_write);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		fprintf(stderr, "#   suberror %u ndata %u: %#llx %#llx %#llx %#llx\n",
+			run->internal.suberror, run->internal.ndata,
+			run->internal.data[0], run->internal.data[1],
+			run->internal.data[2], run->internal.data[3]);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		fprintf(stderr, "#   hardware reason %#llx\n",
+			run->fail_entry.hardware_entry_failure_reason);
+		break;
+	}
+}
+
+/* ------------------------------------------------------------------- host */
+
+u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void ignore_signal(int sig)
+{
+	(void)sig;
+}
+
+/* SIGALRM interrupts KVM_RUN instead of killing the test. */
+void alarm_handler(void)
+{
+	struct sigaction sa = { .sa_handler = ignore_signal };
+
+	sigaction(SIGALRM, &sa, NULL);
+}
+
+void set_timer_ms(int ms)
+{
+	struct itimerval it = {
+		.it_value = { .tv_sec = ms / 1000,
+			      .tv_usec = ms % 1000 * 1000 },
+	};
+
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+int host_cpus(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+void pin_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("pin to CPU %d: %s", cpu, strerror(errno));
+}
+
+static int kmsg = -1;
+
+/* From here on log_has_warning() and log_contains() look at the host's log. */
+void log_mark(void)
+{
+	if (kmsg < 0)
+		kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0)
+		die("open /dev/kmsg: %s", strerror(errno));
+	lseek(kmsg, 0, SEEK_END);
+}
+
+static bool log_search(const char * const *words, int n)
+{
+	char line[2048];
+	ssize_t len;
+
+	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (len <= 0)
+			continue;
+		line[len] = 0;
+		for (int i = 0; i < n; i++) {
+			if (strstr(line, words[i]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* True if the kernel complained since log_mark(). */
+bool log_has_warning(void)
+{
+	static const char * const words[] = {
+		"WARNING:", "BUG:", "Oops", "general protection", "lockup",
+		"unchecked MSR", "refcount_t", "Call Trace",
+	};
+
+	return log_search(words, sizeof(words) / sizeof(words[0]));
+}
+
+/* True if this text was logged since log_mark(). */
+bool log_contains(const char *text)
+{
+	return log_search(&text, 1);
+}

@@ -24,19 +24,22 @@
  *			rflags.  If a hook queued something for userspace, exit
  *			to userspace now, else enter the guest.
  *  X86EMUL_RESTART	Progress, but not finished: some iterations of a REP
- *			string instruction are done (rip still points to it), or
- *			a cmpxchg hook lost its race.  Write back as above, serve
- *			what was queued, deliver what is pending, then enter the
- *			guest or emulate again; both are right.
+ *			string instruction are done, rip still points to it.
+ *			Write back as above, serve what was queued, deliver what
+ *			is pending, then enter the guest or emulate again; both
+ *			are right.
+ *  X86EMUL_RETRY	Nothing done: a cmpxchg hook lost its race.  Enter the
+ *			guest or emulate again.
  *  X86EMUL_FAULT	ctxt->exception is to be injected.
  *  X86EMUL_IO_NEEDED	A hook wants data from userspace; exit, then call again.
  *  X86EMUL_UNHANDLEABLE The core does not know the instruction, or a hook could
  *			not do its part.  ctxt->insn[0..fetched) are its bytes.
  *
- * After FAULT, IO_NEEDED and UNHANDLEABLE gpr[], rip, rflags, the vector
+ * After RETRY, FAULT, IO_NEEDED and UNHANDLEABLE gpr[], rip, rflags, the vector
  * registers and memory are exactly as before: a REP instruction that trips
  * over one of them in a later iteration returns RESTART for the iterations
  * that are complete, and meets the obstacle as its first iteration next time.
+ * (So a hook's IO_NEEDED counts only if x86_emulate_insn() returns it.)
  *
  * On CONTINUE and RESTART the binding also:
  *  - clears blocking by STI and by MOV SS (no instruction emulated here
@@ -138,6 +141,7 @@ typedef long long s64;
 enum x86emul_rc {
 	X86EMUL_CONTINUE = 0,
 	X86EMUL_RESTART,
+	X86EMUL_RETRY,
 	X86EMUL_FAULT,
 	X86EMUL_IO_NEEDED,
 	X86EMUL_UNHANDLEABLE,
@@ -256,8 +260,8 @@ struct x86_emulate_ops {
 	 *
 	 * For LOCK and XCHG; 1, 2, 4, 8 or 16 bytes, read just before with
 	 * X86EMUL_ACC_WRITE; may be misaligned, may cross pages.
-	 * X86EMUL_RESTART if memory held something else: the core gives up,
-	 * the instruction starts over.  On MMIO: a plain posted write.
+	 * X86EMUL_RETRY if memory held something else: the core gives up, the
+	 * instruction starts over.  On MMIO: a plain posted write.
 	 */
 	int (*cmpxchg)(struct x86_emulate_ctxt *ctxt, u64 linear,
 		       const void *old, const void *new, unsigned int bytes);
@@ -315,8 +319,9 @@ struct x86emul_decode {
 	u64 imm;		/* immediate, sign-extended as the row says */
 	u64 ea;			/* effective address, before segmentation */
 	u64 disp;
-	u16 op;			/* enum emul_op */
+	u64 next_rip;
 	u16 flags;		/* EMUL_F_* of the table row */
+	u8 op;			/* enum emul_op */
 	u8 rex;			/* 0x4X, or from VEX; 0 = none */
 	u8 opcode;		/* last opcode byte */
 	u8 modrm;
@@ -326,10 +331,10 @@ struct x86emul_decode {
 	u8 ad_bytes;		/* address size 2, 4, 8 */
 	u8 seg;			/* segment of the memory operand */
 	u8 rep;			/* 0, 0xf2, 0xf3: last one wins */
-	u8 vex_vvvv;		/* 0 = unused (1111b) */
+	u8 vex_vvvv;		/* a register; 0 also if unused (1111b) */
 	u8 vex_l;
 	u8 operands;		/* enum emul_operands: who is dst, who is src */
-	bool lock, opsize, adsize, vex, has_modrm, rip_relative;
+	bool lock, opsize, adsize, vex, has_modrm, rip_relative, base_is_rsp;
 };
 
 /**

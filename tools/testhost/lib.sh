@@ -66,15 +66,31 @@ kernel_release() {
 	echo "$release"
 }
 
-# fetch_deb PACKAGE DIRECTORY: unpacks a Debian package without installing it.
-fetch_deb() {
+# apt_fetch PACKAGE DIRECTORY: unpacks a Debian package without installing it.
+apt_fetch() {
 	local package=$1 dir=$2 download
 	download=$(mktemp -d "$CACHE/.deb.XXXXXX")
 	say "fetching $package"
-	if ! (cd "$download" && apt-get -q download "$package") >&2; then
+	if ! (cd "$download" &&
+		apt-get -q -o APT::Sandbox::User=root download "$package") >&2; then
 		rm -rf "$download"
 		die "cannot fetch $package: is 'apt-get update' due?"
 	fi
 	dpkg -x "$download"/*.deb "$dir"
 	rm -rf "$download"
+}
+
+# kernel_package RELEASE: prints the directory of the unpacked kernel package.
+kernel_package() {
+	local dest=$CACHE/kernel-$1
+	with_lock "kernel-$1" fetch_kernel "$1" "$dest"
+	echo "$dest"
+}
+
+fetch_kernel() {
+	local work
+	[ ! -d "$2" ] || return 0
+	work=$(mktemp -d "$CACHE/.kernel.XXXXXX")
+	apt_fetch "linux-image-$1" "$work"
+	mv "$work" "$2"
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * emulate.h - one x86 instruction in, its effects out
+ * The instruction emulator: one x86 instruction in, its effects out
  *
  * Hardware leaves some instructions to software: string port I/O, and every
  * access to an address that has no memory behind it (memory-mapped I/O).
@@ -115,8 +115,9 @@
 #define MINIKVM_EMULATE_H
 
 #ifdef __KERNEL__
-#include <linux/types.h>
+#include <linux/bits.h>
 #include <linux/string.h>
+#include <linux/types.h>
 #else
 #include <stdbool.h>
 #include <stddef.h>
@@ -129,6 +130,7 @@ typedef signed char s8;
 typedef short s16;
 typedef int s32;
 typedef long long s64;
+#define BIT(n) (1ul << (n))
 #endif
 #include <asm/processor-flags.h>
 #include <asm/kvm.h>		/* for its vector numbers: GP_VECTOR, ... */
@@ -200,19 +202,19 @@ struct x86emul_exception {
  * What the guest's CPUID offers, as far as the core must know.  Without the bit
  * an instruction raises #UD, or for LZCNT/TZCNT executes as BSR/BSF.
  */
-#define X86EMUL_FEAT_MOVBE	(1u << 0)
-#define X86EMUL_FEAT_POPCNT	(1u << 1)
-#define X86EMUL_FEAT_LZCNT	(1u << 2)	/* ABM */
-#define X86EMUL_FEAT_TZCNT	(1u << 3)	/* BMI1 */
-#define X86EMUL_FEAT_CX16	(1u << 4)
-#define X86EMUL_FEAT_SSE3	(1u << 5)	/* LDDQU, MOVDDUP, MOVSxDUP */
-#define X86EMUL_FEAT_SSE41	(1u << 6)	/* MOVNTDQA */
-#define X86EMUL_FEAT_AVX	(1u << 7)
-#define X86EMUL_FEAT_AVX2	(1u << 8)	/* 256-bit VMOVNTDQA */
+#define X86EMUL_FEAT_MOVBE	BIT(0)
+#define X86EMUL_FEAT_POPCNT	BIT(1)
+#define X86EMUL_FEAT_LZCNT	BIT(2)	/* ABM */
+#define X86EMUL_FEAT_TZCNT	BIT(3)	/* BMI1 */
+#define X86EMUL_FEAT_CX16	BIT(4)
+#define X86EMUL_FEAT_SSE3	BIT(5)	/* LDDQU, MOVDDUP, MOVSxDUP */
+#define X86EMUL_FEAT_SSE41	BIT(6)	/* MOVNTDQA */
+#define X86EMUL_FEAT_AVX	BIT(7)
+#define X86EMUL_FEAT_AVX2	BIT(8)	/* 256-bit VMOVNTDQA */
 
 /* How memory is accessed; flags of read() and probe(). */
-#define X86EMUL_ACC_WRITE	(1u << 0)	/* write permission is needed (too) */
-#define X86EMUL_ACC_SYSTEM	(1u << 1)	/* implicit supervisor access: the TSS */
+#define X86EMUL_ACC_WRITE	BIT(0)	/* write permission is needed (too) */
+#define X86EMUL_ACC_SYSTEM	BIT(1)	/* implicit supervisor access: the TSS */
 
 struct x86_emulate_ctxt;
 
@@ -319,6 +321,7 @@ struct x86emul_decode {
 	u64 imm;		/* immediate, sign-extended as the row says */
 	u64 ea;			/* effective address, before segmentation */
 	u64 disp;
+	u64 linear;		/* of the memory operand */
 	u64 next_rip;
 	u16 flags;		/* EMUL_F_* of the table row */
 	u8 op;			/* enum emul_op */
@@ -367,7 +370,7 @@ struct x86_emulate_ctxt {
 	u8 insn[X86EMUL_MAX_INSN];
 	u8 fetched;
 
-	/* in (false) and out: a hook ends the REP batch after this iteration */
+	/* set by a hook: end the REP batch after this iteration */
 	bool stop;
 
 	/* out: */

@@ -285,6 +285,7 @@ static void build_gdt(struct vm *vm)
 	gdt[6] = 0x00affb000000ffff;		/* SEL_UCODE */
 	gdt[7] = 0x00008b0000000067 | (u64)GPA_TSS << 16;
 	memcpy((u8 *)tss + 4, &(u64){ GPA_STACK - 0x1e000 }, 8);	/* RSP0 */
+	*((u8 *)tss + 102) = 0x68;		/* no I/O permission bitmap */
 }
 
 static void build_idt(struct vm *vm)
@@ -471,7 +472,7 @@ struct vcpu *vm_long(void *entry)
 
 /* ------------------------------------------------------------------ state */
 
-static void must(int fd, unsigned long req, const void *arg, const char *name)
+static void must(int fd, unsigned long req, void *arg, const char *name)
 {
 	int ret = kioctlp(fd, req, arg);
 
@@ -488,7 +489,7 @@ void vcpu_regs(struct vcpu *vcpu, struct kvm_regs *regs)
 
 void vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 {
-	MUST(vcpu, KVM_SET_REGS, regs);
+	MUST(vcpu, KVM_SET_REGS, (void *)regs);
 }
 
 void vcpu_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
@@ -609,6 +610,42 @@ struct ucall vcpu_ucall(struct vcpu *vcpu)
 	return uc;
 }
 
+/*
+ * Run to the next exit that is no MMIO, serving those: a ucall, or UCALL_NONE
+ * with run->exit_reason for the test to judge.
+ */
+struct ucall vcpu_mmio(struct vcpu *vcpu, struct mmio_log *log)
+{
+	struct kvm_run *run = vcpu->run;
+
+	for (;;) {
+		struct ucall uc = { .cmd = UCALL_NONE };
+		struct kvm_regs r;
+		int i = log->n % 64;
+
+		if (vcpu_exit(vcpu) == KVM_EXIT_IO &&
+		    run->io.port == UCALL_PORT) {
+			vcpu_regs(vcpu, &r);
+			uc.cmd = *(u32 *)((u8 *)run + run->io.data_offset);
+			uc.a = r.rdi;
+			uc.b = r.rsi;
+			return uc;
+		}
+		if (run->exit_reason != KVM_EXIT_MMIO)
+			return uc;
+		log->e[i].addr = run->mmio.phys_addr;
+		log->e[i].len = run->mmio.len;
+		log->e[i].write = run->mmio.is_write;
+		if (run->mmio.len > 8)
+			die("MMIO of %u bytes", run->mmio.len);
+		if (!run->mmio.is_write)
+			memcpy(run->mmio.data, &log->pattern, 8);
+		log->e[i].data = 0;
+		memcpy(&log->e[i].data, run->mmio.data, run->mmio.len);
+		log->n++;
+	}
+}
+
 /* The vector of the 16/32-bit stub that made this exit, or -1. */
 int vcpu_stub_vector(struct vcpu *vcpu)
 {
@@ -672,6 +709,14 @@ u64 now_ns(void)
 static void ignore_signal(int sig)
 {
 	(void)sig;
+}
+
+bool host_is_intel(void)
+{
+	u32 a = 0, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b == 0x756e6547;		/* "Genu" */
 }
 
 /* SIGALRM interrupts KVM_RUN instead of killing the test. */

@@ -198,7 +198,24 @@ struct ucall vcpu_ucall(struct vcpu *vcpu);
 void vcpu_dump(struct vcpu *vcpu);
 int vcpu_stub_vector(struct vcpu *vcpu);
 
+/*
+ * A device behind every unbacked address: reads give the bytes of `pattern`,
+ * accesses are logged in order.
+ */
+struct mmio_log {
+	u64 pattern;
+	int n;
+	struct {
+		u64 addr, data;
+		u32 len;
+		bool write;
+	} e[64];
+};
+
+struct ucall vcpu_mmio(struct vcpu *vcpu, struct mmio_log *log);
+
 /* Host odds and ends. */
+bool host_is_intel(void);
 u64 now_ns(void);
 void alarm_handler(void);
 void set_timer_ms(int ms);
@@ -258,7 +275,8 @@ static inline u64 host_tsc(void)
 /* The shortest end of an asm guest: a UCALL_DONE, RDI and RSI as they are. */
 #define ASM_DONE "mov $0x3e8, %edx; mov $1, %eax; out %eax, %dx; 9: jmp 9b\n"
 
-#define __guest_inline static inline __attribute__((always_inline))
+#define __guest_inline							\
+	static inline __attribute__((always_inline, target("general-regs-only")))
 
 __guest_inline void g_ucall(u32 cmd, u64 a, u64 b)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmcs_check.h: why did the VM entry fail?  VMX told in words.
+ * Why did the VM entry fail?  VMX told in words.
  *
  * A VMLAUNCH or VMRESUME that the processor refuses says little more than
  * "something in the VMCS is wrong".  This interface gives the long answer:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmcs_rules.h: the rules a VMCS must obey to be entered, in words
+ * The rules a VMCS must obey to be entered, in words
  *
  * One row for each rule of the SDM's chapter on VM entries (vol. 3C, ch. 27),
  * in the SDM's order:
@@ -52,23 +52,23 @@
 	X(CR3_TARGET_COUNT, EXEC_CTLS,					\
 	  "the CR3-target count must not exceed what IA32_VMX_MISC[24:16] allows") \
 	X(IO_BITMAP_A_ADDR, EXEC_CTLS,					\
-	  "with I/O bitmaps in use, the address of bitmap A must be page-aligned and physical") \
+	  "I/O bitmap A's address, if used, must be page-aligned and physical") \
 	X(IO_BITMAP_B_ADDR, EXEC_CTLS,					\
-	  "with I/O bitmaps in use, the address of bitmap B must be page-aligned and physical") \
+	  "I/O bitmap B's address, if used, must be page-aligned and physical") \
 	X(MSR_BITMAP_ADDR, EXEC_CTLS,					\
 	  "with MSR bitmaps in use, their address must be page-aligned and physical") \
 	X(VIRTUAL_APIC_ADDR, EXEC_CTLS,					\
-	  "with the TPR shadow in use, the virtual-APIC address must be page-aligned and physical") \
+	  "with \"use TPR shadow\", the virtual-APIC address must be page-aligned and physical") \
 	X(TPR_THRESHOLD_HIGH, EXEC_CTLS,				\
-	  "with the TPR shadow but no virtual-interrupt delivery, bits 31:4 of the TPR threshold must be 0") \
+	  "without \"virtual-interrupt delivery\", bits 31:4 of the TPR threshold must be 0") \
 	X(VNMI_NEEDS_NMI_EXITING, EXEC_CTLS,				\
 	  "\"virtual NMIs\" needs \"NMI exiting\"")			\
 	X(NMI_WINDOW_NEEDS_VNMI, EXEC_CTLS,				\
 	  "\"NMI-window exiting\" needs \"virtual NMIs\"")		\
 	X(APIC_ACCESS_PAGE, EXEC_CTLS,					\
-	  "with APIC accesses virtualized, the APIC-access address must be page-aligned and physical") \
+	  "the APIC-access address, if used, must be page-aligned and physical") \
 	X(APIC_VIRT_NEEDS_TPR_SHADOW, EXEC_CTLS,			\
-	  "x2APIC mode, APIC-register virtualization and virtual-interrupt delivery need \"use TPR shadow\"") \
+	  "virtual x2APIC mode, APIC registers and interrupt delivery need \"use TPR shadow\"") \
 	X(X2APIC_OR_APIC_ACCESS, EXEC_CTLS,				\
 	  "\"virtualize x2APIC mode\" excludes \"virtualize APIC accesses\"") \
 	X(VID_NEEDS_EXTINT_EXITING, EXEC_CTLS,				\
@@ -116,7 +116,7 @@
 	X(PT_GPA_NEEDS_EPT, EXEC_CTLS,					\
 	  "\"Intel PT uses guest physical addresses\" needs \"enable EPT\"") \
 	X(PT_GPA_NEEDS_RTIT, EXEC_CTLS,					\
-	  "\"Intel PT uses guest physical addresses\" needs IA32_RTIT_CTL loaded on entry, cleared on exit") \
+	  "\"Intel PT uses guest physical addresses\" needs IA32_RTIT_CTL loaded and cleared") \
 	X(TSC_MULTIPLIER, EXEC_CTLS,					\
 	  "with \"use TSC scaling\", the TSC multiplier must not be 0")	\
 	X(IPIV_NEEDS_TPR_SHADOW, EXEC_CTLS,				\
@@ -140,11 +140,11 @@
 	X(EVENT_TYPE, ENTRY_CTLS,					\
 	  "the injected event's type must not be reserved (1; 7 without \"monitor trap flag\")") \
 	X(EVENT_VECTOR, ENTRY_CTLS,					\
-	  "the vector must fit the type: 2 for an NMI, 0 to 31 for a hardware exception, 0 for other events") \
+	  "the vector must be 2 for an NMI, 0 to 31 for a hardware exception, 0 for other events") \
 	X(EVENT_ERROR_CODE_MISSING, ENTRY_CTLS,				\
-	  "a hardware exception that has an error code in protected mode must be injected with one") \
+	  "in protected mode, an exception that has an error code must be injected with one") \
 	X(EVENT_ERROR_CODE_EXTRA, ENTRY_CTLS,				\
-	  "only a hardware exception that has an error code, in protected mode, may be injected with one") \
+	  "only an exception that has an error code, in protected mode, may be injected with one") \
 	X(EVENT_RESERVED, ENTRY_CTLS,					\
 	  "bits 30:12 of the VM-entry interruption information must be 0") \
 	X(EVENT_ERROR_CODE_HIGH, ENTRY_CTLS,				\
@@ -199,7 +199,7 @@
 	X(HOST_64_RIP, ADDR_SIZE, "a host with 64-bit address space must have a canonical RIP") \
 	/* 27.3.1.1 */							\
 	X(GUEST_CR0_FIXED, GUEST_REGS,					\
-	  "each bit of guest CR0 must have a value that VMX operation supports (PE, PG: unrestricted guest)") \
+	  "each bit of guest CR0 must be as VMX operation supports (unrestricted: not PE, PG)") \
 	X(GUEST_CR0_PG_NEEDS_PE, GUEST_REGS, "guest CR0.PG needs CR0.PE") \
 	X(GUEST_CR4_FIXED, GUEST_REGS,					\
 	  "each bit of guest CR4 must have a value that VMX operation supports") \
@@ -255,7 +255,8 @@
 	  "a usable DS, ES, FS or GS must be marked accessed (type bit 0)") \
 	X(DATA_SEG_READABLE, GUEST_SEGS,				\
 	  "a usable DS, ES, FS or GS that is a code segment must be readable (type bit 1)") \
-	X(SEG_S, GUEST_SEGS, "CS and usable SS, DS, ES, FS, GS must be code or data segments (S = 1)") \
+	X(SEG_S, GUEST_SEGS,						\
+	  "CS and usable SS, DS, ES, FS, GS must be code or data segments (S = 1)") \
 	X(CS_DPL_DATA, GUEST_SEGS, "CS of type 3 (data) must have DPL 0") \
 	X(CS_DPL_NONCONFORMING, GUEST_SEGS,				\
 	  "a nonconforming CS (type 9, 11) must have SS's DPL")		\
@@ -266,10 +267,10 @@
 	X(SS_DPL_ZERO, GUEST_SEGS,					\
 	  "SS's DPL must be 0 in real mode or if CS is of type 3 (data)") \
 	X(DATA_SEG_DPL, GUEST_SEGS,					\
-	  "a usable data or nonconforming DS, ES, FS, GS needs DPL >= RPL (not: unrestricted guest)") \
+	  "a usable DS, ES, FS or GS needs DPL >= RPL (not: conforming, unrestricted guest)") \
 	X(SEG_PRESENT, GUEST_SEGS, "CS and usable SS, DS, ES, FS, GS must be present (P = 1)") \
 	X(SEG_AR_RESERVED, GUEST_SEGS,					\
-	  "bits 11:8 and 31:17 of the access rights of CS and of a usable segment must be 0") \
+	  "access-rights bits 11:8 and 31:17 of CS and of a usable segment must be 0") \
 	X(CS_D_WITH_L, GUEST_SEGS,					\
 	  "in an \"IA-32e mode guest\", CS with L = 1 must have D/B = 0") \
 	X(SEG_G_ZERO, GUEST_SEGS,					\
@@ -344,11 +345,11 @@
 	X(PENDING_DBG_RESERVED, GUEST_NON_REG,				\
 	  "reserved bits of the pending debug exceptions must be 0")	\
 	X(PENDING_DBG_BS_MISSING, GUEST_NON_REG,			\
-	  "with events blocked or in HLT, single-stepping (TF = 1, BTF = 0) must have BS pending") \
+	  "with STI or MOV SS blocking or in HLT, BS must be pending if TF = 1 and BTF = 0") \
 	X(PENDING_DBG_BS_EXTRA, GUEST_NON_REG,				\
-	  "with events blocked or in HLT, BS must not be pending unless single-stepping (TF = 1, BTF = 0)") \
+	  "with STI or MOV SS blocking or in HLT, BS must be pending only if TF = 1, BTF = 0") \
 	X(PENDING_DBG_RTM, GUEST_NON_REG,				\
-	  "a pending RTM debug exception must have bit 12 set and no other, and no blocking by MOV SS") \
+	  "a pending RTM exception must have bit 12 set, no other, and no blocking by MOV SS") \
 	/* VMCS link pointer */						\
 	X(LINK_POINTER, GUEST_NON_REG,					\
 	  "the VMCS link pointer must be all ones, or page-aligned and physical") \

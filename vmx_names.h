@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmx_names.h: the tables of VMX names, one row for each thing
+ * The tables of VMX names, one row for each thing
  *
  * Each list is an X-macro: X is what the user of the list makes of a row.  One
  * row feeds all uses, so that an exit reason's handler, trace text and counter

@@ -1,0 +1,986 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * io.c - port I/O, memory-mapped I/O, and what binds emulate.c to a vCPU
+ *
+ * All devices live in the VMM.  An access to one leaves the guest, is turned
+ * into a KVM_EXIT_IO or KVM_EXIT_MMIO, and the next KVM_RUN completes it.
+ * There are two ways in:
+ *
+ *   kvm_fast_pio()		IN and OUT of a register: hardware has decoded the
+ *				instruction, nothing is to be emulated
+ *   kvm_emulate_mmio()		a gpa without memory, or a write to read-only
+ *   kvm_emulate_instruction()	memory; INS and OUTS.  Hardware says little or
+ *				nothing about the instruction: emulate.c runs it
+ *
+ * A read cannot be answered at once.  It is asked for (io_ask), userspace
+ * answers in kvm_run, and the instruction is emulated again from its start with
+ * the answer at hand.  An instruction with two reads, or one that is wider than
+ * the 8 bytes of kvm_run, takes several rounds:
+ *
+ *	KVM_RUN		EPT violation -> emulate: read A not known -> exit
+ *	KVM_RUN		note A's data -> emulate: A known, B not   -> exit
+ *	KVM_RUN		note B's data -> emulate: all known, done  -> guest
+ *
+ * Until the last round nothing of the guest has changed, so userspace may look
+ * at it, change it or save it.  If it moves RIP, the instruction is forgotten:
+ * it was a reset, or the VMM handled the access in its own way.  Setting
+ * registers by itself does not cancel an access, because a VMM that reads and
+ * writes back all registers while it serves one is quite normal.
+ *
+ * A write needs no answer.  It is posted: the instruction completes, the
+ * guest's registers are written back, and then userspace is told, fragment by
+ * fragment.  What an instruction's end brings with it (a debugger's step, #DB of
+ * TF) comes after the last fragment.  (A plain OUT, unlike all others, exits
+ * with RIP still on the instruction: that is how KVM does it and VMMs know it.)
+ *
+ * Userspace may write to kvm_run at any time, from other threads too.  So it is
+ * only ever written here, with one exception: the answer's data bytes, as many
+ * as this file noted for itself, each copied once.
+ *
+ * Rules.  All state is the vCPU's own: vcpu->mutex is held, and kvm->srcu
+ * for reading, as guest memory and slots are looked at.  The vCPU is loaded.
+ * Work without a return to the run loop, where signals and events are looked
+ * at, is bounded by IO_MAX_ROUNDS.
+ *
+ * Left out: data breakpoints (DR7) on emulated accesses; atomicity of a locked
+ * access that is not naturally aligned or not all in RAM.
+ */
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "emulate.h"
+#include "kvm_host.h"
+
+/* kvm_run has room for this many bytes of MMIO: an access is cut in such pieces. */
+#define IO_MAX_MMIO	8
+/*
+ * An operand of 32 bytes that crosses a page has 5 fragments (13 + 19 bytes: 8, 5,
+ * 8, 8, 3); CMPS or a push from memory may read two operands, and a check of the
+ * I/O permission bitmap adds two words.
+ */
+#define IO_MAX_READS	16
+#define IO_MAX_WRITES	8
+/* Calls of the emulator for one exit; each may be X86EMUL_REP_BATCH iterations. */
+#define IO_MAX_ROUNDS	16
+
+/* A piece of an access, as userspace sees it. */
+struct mmio_fragment {
+	gpa_t gpa;
+	u8 len;			/* 1..IO_MAX_MMIO; 0: none */
+	u8 data[IO_MAX_MMIO];
+};
+
+enum pio_state {
+	PIO_IDLE,
+	PIO_ASKED,		/* an IN is at userspace, or will be */
+	PIO_ANSWERED,		/* its data is in the port I/O page */
+	PIO_POSTED,		/* an OUT's data is in the page, to be sent */
+};
+
+/**
+ * struct kvm_io_state - a vCPU's instruction under emulation
+ * @ctxt:	the emulator's
+ * @reads:	reads of this instruction that userspace has answered, in order
+ * @nr_reads:	how many
+ * @next_read:	the one that the next read() of this round should be for
+ * @ask:	the read that has to be asked for; len 0 if none
+ * @writes:	posted, to be sent to userspace
+ * @nr_writes:	how many
+ * @next_write:	first that is not sent yet
+ * @pio:	the one port access of this instruction
+ * @rip:	RIP at the exit to userspace: another one later cancels
+ * @gpa:	what hardware says was accessed, or INVALID_GPA
+ * @rflags:	before the instruction, for the trap at its end
+ * @error:	why a hook could not do its part, if it is KVM_RUN's errno
+ * @restart:	a REP instruction whose next iterations are still to come
+ * @features_known: CPUID was looked at; it does not change after the first run
+ * @features:	X86EMUL_FEAT_*
+ * @io_buf:	scratch of the emulator
+ */
+struct kvm_io_state {
+	struct x86_emulate_ctxt ctxt;
+	struct mmio_fragment reads[IO_MAX_READS];
+	unsigned int nr_reads, next_read;
+	struct mmio_fragment ask;
+	struct mmio_fragment writes[IO_MAX_WRITES];
+	unsigned int nr_writes, next_write;
+	struct {
+		enum pio_state state;
+		u16 port;
+		u8 size;
+		u32 count;
+	} pio;
+	unsigned long rip;
+	gpa_t gpa;
+	unsigned long rflags;
+	int error;
+	bool restart;
+	bool features_known;
+	u32 features;
+	u8 io_buf[X86EMUL_IO_BUF];
+};
+
+static const struct x86_emulate_ops io_emulate_ops;
+
+/**
+ * kvm_io_vcpu_create() - make a vCPU's emulation state
+ * @vcpu: the vCPU, not yet visible to anyone
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kvm_io_vcpu_create(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = kvzalloc(sizeof(*io), GFP_KERNEL_ACCOUNT);
+
+	BUILD_BUG_ON(X86EMUL_IO_BUF > PAGE_SIZE);
+	if (!io)
+		return -ENOMEM;
+	io->ctxt.ops = &io_emulate_ops;
+	io->ctxt.priv = vcpu;
+	io->ctxt.io_buf = io->io_buf;
+	vcpu->arch.io = io;
+	return 0;
+}
+
+/**
+ * kvm_io_vcpu_destroy() - the mirror image; harmless if creation failed
+ * @vcpu: the vCPU, no longer in use
+ */
+void kvm_io_vcpu_destroy(struct kvm_vcpu *vcpu)
+{
+	kvfree(vcpu->arch.io);
+	vcpu->arch.io = NULL;
+}
+
+/* Forget the instruction and all that userspace answered for it. */
+static void io_forget(struct kvm_io_state *io)
+{
+	io->nr_reads = 0;
+	io->next_read = 0;
+	io->ask.len = 0;
+	io->nr_writes = 0;
+	io->next_write = 0;
+	io->pio.state = PIO_IDLE;
+	io->restart = false;
+	io->error = 0;
+}
+
+/**
+ * kvm_io_cancel() - forget an access that waits for userspace's answer
+ * @vcpu: the vCPU; its mutex is held
+ *
+ * For a vCPU that goes back to its power-up state.  Reads will never have
+ * been; of a write that took several exits the rest is lost.
+ */
+void kvm_io_cancel(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.complete_userspace_io = NULL;
+	if (vcpu->arch.io)
+		io_forget(vcpu->arch.io);
+}
+
+/* A write to read-only memory (a ROM's slot) is an access to a device. */
+static bool io_is_ram(struct kvm *kvm, gpa_t gpa, bool write)
+{
+	struct kvm_memory_slot *slot = gfn_to_memslot(kvm, gpa_to_gfn(gpa));
+
+	return slot && !(write && (slot->flags & KVM_MEM_READONLY));
+}
+
+/* ---- exits to userspace ---- */
+
+static void *pio_page(struct kvm_vcpu *vcpu)
+{
+	return (void *)vcpu->run + KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+}
+
+/*
+ * Every port access that the kernel does not answer passes here, so devices
+ * in the kernel would be asked just before.  The data of an OUT is in the page.
+ */
+static int exit_pio(struct kvm_vcpu *vcpu, bool in, u16 port, unsigned int size,
+		    unsigned int count, int (*complete)(struct kvm_vcpu *vcpu))
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = count;
+	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	vcpu->stat.io_exits++;
+	vcpu->arch.complete_userspace_io = complete;
+	return 0;
+}
+
+/* The same for every fragment of MMIO. */
+static int exit_mmio(struct kvm_vcpu *vcpu, bool is_write, const struct mmio_fragment *frag,
+		     int (*complete)(struct kvm_vcpu *vcpu))
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = frag->gpa;
+	run->mmio.len = frag->len;
+	run->mmio.is_write = is_write;
+	memcpy(run->mmio.data, frag->data, sizeof(frag->data));
+	vcpu->stat.mmio_exits++;
+	vcpu->arch.complete_userspace_io = complete;
+	return 0;
+}
+
+/* ---- IN and OUT of a register ---- */
+
+/*
+ * Is the vCPU still at the instruction that exited?  The offset is compared,
+ * not CS:RIP: who reset the vCPU has moved it far from any IN or OUT, and the
+ * base of CS would have to be fetched for each of them.
+ */
+static bool io_rip_moved(struct kvm_vcpu *vcpu)
+{
+	return kvm_rip_read(vcpu) != vcpu->arch.io->rip;
+}
+
+static int complete_fast_out(struct kvm_vcpu *vcpu)
+{
+	if (io_rip_moved(vcpu))
+		return 1;
+	return kvm_skip_emulated_instruction(vcpu);
+}
+
+/* RIP is past the instruction already; its end was put off. */
+static int complete_fast_out_7e(struct kvm_vcpu *vcpu)
+{
+	return kvm_debug_after_insn(vcpu, vcpu->arch.io->rflags);
+}
+
+static int complete_fast_in(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	unsigned long val = 0;
+
+	io->pio.state = PIO_IDLE;
+	if (io_rip_moved(vcpu))
+		return 1;
+	/* A write to AL or AX keeps the rest of RAX, one to EAX clears it. */
+	if (io->pio.size < 4)
+		val = kvm_register_read_raw(vcpu, VCPU_REGS_RAX);
+	memcpy(&val, pio_page(vcpu), io->pio.size);
+	kvm_register_write_raw(vcpu, VCPU_REGS_RAX, val);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+
+static int fast_out(struct kvm_vcpu *vcpu, int size, unsigned short port)
+{
+	unsigned long val = kvm_register_read_raw(vcpu, VCPU_REGS_RAX);
+
+	memcpy(pio_page(vcpu), &val, size);
+	/*
+	 * Port 7E: an old firmware's OUT to it is served by VMMs that save the
+	 * vCPU at this exit and expect it to be past the instruction.  A quirk
+	 * that a VMM can switch off.
+	 */
+	if (port == 0x7e && !(vcpu->kvm->arch.disabled_quirks & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
+		vcpu->arch.io->rflags = kvm_get_rflags(vcpu);
+		kvm_x86_ops.skip_emulated_instruction(vcpu);
+		return exit_pio(vcpu, false, port, size, 1, complete_fast_out_7e);
+	}
+	return exit_pio(vcpu, false, port, size, 1, complete_fast_out);
+}
+
+/**
+ * kvm_fast_pio() - IN or OUT between a port and AL, AX or EAX
+ * @vcpu: the vCPU; RIP is at the instruction, all its checks are done
+ * @size: 1, 2 or 4 bytes
+ * @port: which port
+ * @in:   IN, else OUT
+ *
+ * RIP stays on the instruction during the exit, and is moved on completion
+ * unless userspace has set it meanwhile.
+ *
+ * Return: 0: kvm_run tells userspace what to do.  (1 or an errno is possible by
+ * the run loop's contract, though not with devices in userspace only.)
+ */
+int kvm_fast_pio(struct kvm_vcpu *vcpu, int size, unsigned short port, bool in)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	io->rip = kvm_rip_read(vcpu);
+	if (!in)
+		return fast_out(vcpu, size, port);
+	io->pio.size = size;
+	return exit_pio(vcpu, true, port, size, 1, complete_fast_in);
+}
+
+/* ---- the emulator's view of the vCPU ---- */
+
+static u32 io_guest_features(struct kvm_vcpu *vcpu)
+{
+	static const struct {
+		unsigned int feature;
+		u32 bit;
+	} map[] = {
+		{ X86_FEATURE_MOVBE,	X86EMUL_FEAT_MOVBE },
+		{ X86_FEATURE_POPCNT,	X86EMUL_FEAT_POPCNT },
+		{ X86_FEATURE_ABM,	X86EMUL_FEAT_LZCNT },
+		{ X86_FEATURE_BMI1,	X86EMUL_FEAT_TZCNT },
+		{ X86_FEATURE_CX16,	X86EMUL_FEAT_CX16 },
+		{ X86_FEATURE_XMM3,	X86EMUL_FEAT_SSE3 },
+		{ X86_FEATURE_XMM4_1,	X86EMUL_FEAT_SSE41 },
+		{ X86_FEATURE_AVX,	X86EMUL_FEAT_AVX },
+		{ X86_FEATURE_AVX2,	X86EMUL_FEAT_AVX2 },
+	};
+	u32 features = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		if (guest_cpuid_has(vcpu, map[i].feature))
+			features |= map[i].bit;
+	return features;
+}
+
+static enum x86emul_mode io_guest_mode(struct kvm_vcpu *vcpu, unsigned long rflags)
+{
+	struct kvm_segment cs;
+
+	if (!is_protmode(vcpu))
+		return X86EMUL_MODE_REAL;
+	if (rflags & X86_EFLAGS_VM)
+		return X86EMUL_MODE_VM86;
+	kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
+	if (is_long_mode(vcpu) && cs.l)
+		return X86EMUL_MODE_LONG64;
+	return cs.db ? X86EMUL_MODE_PROT32 : X86EMUL_MODE_PROT16;
+}
+
+static void io_load_ctxt(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	struct x86_emulate_ctxt *ctxt = &io->ctxt;
+	int i;
+
+	BUILD_BUG_ON((int)X86EMUL_R15 != (int)VCPU_REGS_R15);
+	if (!io->features_known) {
+		io->features = io_guest_features(vcpu);
+		io->features_known = true;
+	}
+	ctxt->rip = kvm_rip_read(vcpu);
+	ctxt->rflags = kvm_get_rflags(vcpu);
+	for (i = 0; i < X86EMUL_NR_GPRS; i++)
+		ctxt->gpr[i] = kvm_register_read_raw(vcpu, i);
+	ctxt->mode = io_guest_mode(vcpu, ctxt->rflags);
+	ctxt->cpl = kvm_x86_ops.get_cpl(vcpu);
+	ctxt->features = io->features;
+	ctxt->cr0 = kvm_read_cr0(vcpu);
+	ctxt->cr4 = kvm_read_cr4(vcpu);
+	ctxt->xcr0 = vcpu->arch.xcr0;
+	ctxt->fetched = 0;
+}
+
+/* Part of an instruction's end: what it did becomes the guest's state. */
+static void io_store_ctxt(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	unsigned long dirty = io->ctxt.regs_dirty;
+	int i;
+
+	for_each_set_bit(i, &dirty, X86EMUL_NR_GPRS)
+		kvm_register_write_raw(vcpu, i, io->ctxt.gpr[i]);
+	kvm_rip_write(vcpu, io->ctxt.rip);
+	if (io->ctxt.rflags != io->rflags)
+		kvm_set_rflags(vcpu, io->ctxt.rflags);
+	/* STI and MOV SS hold events off for one instruction: this was it. */
+	if (kvm_x86_ops.get_interrupt_shadow(vcpu)) {
+		kvm_x86_ops.set_interrupt_shadow(vcpu, 0);
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
+	}
+}
+
+/* ---- the emulation of one exit ---- */
+
+/* Something waits for the run loop: a REP instruction lets it have its turn. */
+static bool io_must_yield(struct kvm_vcpu *vcpu)
+{
+	return kvm_request_pending(vcpu) || vcpu->arch.exception.pending ||
+	       signal_pending(current) || need_resched() ||
+	       minikvm_immediate_exit(vcpu->run) ||
+	       READ_ONCE(vcpu->run->request_interrupt_window);
+}
+
+static int io_emulate(struct kvm_vcpu *vcpu);
+static int complete_emulated_read(struct kvm_vcpu *vcpu);
+static int complete_posted(struct kvm_vcpu *vcpu);
+
+/* A hook wants data that only userspace has. */
+static int io_ask(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	io->rip = io->ctxt.rip;
+	if (io->ask.len)
+		return exit_mmio(vcpu, false, &io->ask, complete_emulated_read);
+	return exit_pio(vcpu, true, io->pio.port, io->pio.size, io->pio.count,
+			complete_emulated_read);
+}
+
+/* Userspace has answered, by running the vCPU again. */
+static int complete_emulated_read(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	if (io_rip_moved(vcpu)) {
+		io_forget(io);
+		return 1;
+	}
+	if (io->ask.len) {
+		memcpy(io->ask.data, vcpu->run->mmio.data, io->ask.len);
+		io->reads[io->nr_reads++] = io->ask;
+		io->ask.len = 0;
+	} else {
+		io->pio.state = PIO_ANSWERED;
+	}
+	return io_emulate(vcpu);
+}
+
+/* All of the instruction, or of an iteration, is done and sent. */
+static int io_after_insn(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	bool restart = io->restart;
+
+	io_forget(io);
+	io->restart = restart;
+	return kvm_debug_after_insn(vcpu, io->rflags);
+}
+
+/* The next posted write goes to userspace.  0; or 1 if there is none. */
+static int io_send_posted(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	if (io->next_write < io->nr_writes)
+		return exit_mmio(vcpu, true, &io->writes[io->next_write++], complete_posted);
+	if (io->pio.state == PIO_POSTED) {
+		io->pio.state = PIO_IDLE;
+		return exit_pio(vcpu, false, io->pio.port, io->pio.size, io->pio.count,
+				complete_posted);
+	}
+	return 1;
+}
+
+/* Userspace has seen a posted write. */
+static int complete_posted(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	int r;
+
+	if (!io_send_posted(vcpu))
+		return 0;
+	if (io_rip_moved(vcpu)) {
+		io_forget(io);
+		return 1;
+	}
+	r = io_after_insn(vcpu);
+	/* REP OUTS, or REP MOVS to a device: on with it, without another VM exit. */
+	if (r == 1 && io->restart && !io_must_yield(vcpu))
+		return io_emulate(vcpu);
+	return r;
+}
+
+static void io_inject_fault(struct kvm_vcpu *vcpu)
+{
+	const struct x86emul_exception *from = &vcpu->arch.io->ctxt.exception;
+	struct x86_exception e = {
+		.vector = from->vector,
+		.has_error_code = from->has_error,
+		.error_code = from->error_code,
+		.address = from->cr2,
+	};
+
+	kvm_inject_x86_exception(vcpu, &e);
+}
+
+/*
+ * KVM_INTERNAL_ERROR_EMULATION has a layout of its own, struct emulation_failure
+ * over kvm_run's internal.data[]: flags, then the instruction's bytes if the
+ * flag says so, then what may help to debug, which is no ABI.
+ */
+static int exit_emulation_failure(struct kvm_vcpu *vcpu)
+{
+	const struct x86_emulate_ctxt *ctxt = &vcpu->arch.io->ctxt;
+	struct {
+		u8 size;
+		u8 bytes[X86EMUL_MAX_INSN];
+	} insn = { .size = ctxt->fetched };
+	struct kvm_exit_info info = {};
+	u64 data[8] = {};
+	unsigned int n = 1;
+
+	BUILD_BUG_ON(sizeof(insn) != 2 * sizeof(u64));
+	BUILD_BUG_ON(offsetof(struct kvm_run, emulation_failure.flags) !=
+		     offsetof(struct kvm_run, internal.data));
+	if (ctxt->fetched) {
+		data[0] |= KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+		memset(insn.bytes, 0x90, sizeof(insn.bytes));
+		memcpy(insn.bytes, ctxt->insn, ctxt->fetched);
+		memcpy(&data[n], &insn, sizeof(insn));
+		n += 2;
+	}
+	kvm_x86_ops.get_exit_info(vcpu, &info);
+	data[n++] = info.reason;
+	data[n++] = info.info1;
+	data[n++] = info.info2;
+	data[n++] = info.intr_info;
+	data[n++] = info.error_code;
+	return kvm_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, data, n);
+}
+
+/*
+ * The emulator cannot do it, and the guest's state is untouched.  If there is
+ * memory at the address by now, because another thread of the VMM has changed
+ * the slots, the guest can do it itself.  A user program must not be able to
+ * stop its whole machine, so outside the guest's kernel it is #UD, unless
+ * userspace wants to hear of every failure.
+ */
+static int io_emulation_failed(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	if (io->error)
+		return io->error;
+	if (io->gpa != INVALID_GPA && io_is_ram(vcpu->kvm, io->gpa, true))
+		return 1;
+	vcpu->stat.insn_emulation_fail++;
+	if (io->ctxt.cpl && !vcpu->kvm->arch.exit_on_emulation_error) {
+		kvm_queue_exception(vcpu, X86_TRAP_UD);
+		return 1;
+	}
+	return exit_emulation_failure(vcpu);
+}
+
+/* An instruction, or some iterations of one, have taken place. */
+static int io_insn_done(struct kvm_vcpu *vcpu, bool restart)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	io->restart = restart;
+	io->rip = io->ctxt.rip;
+	io_store_ctxt(vcpu);
+	if (!io_send_posted(vcpu))
+		return 0;
+	return io_after_insn(vcpu);
+}
+
+/*
+ * Emulate the instruction at RIP with the answers that there are, to its end or
+ * to the next obstacle.  1/0/-errno.
+ */
+static int io_emulate(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	int round, rc, r;
+
+	io_load_ctxt(vcpu);
+	for (round = 0; round < IO_MAX_ROUNDS; round++) {
+		io->next_read = 0;
+		io->rflags = io->ctxt.rflags;
+		io->ctxt.stop = false;
+		rc = x86_emulate_insn(&io->ctxt);
+		switch (rc) {
+		case X86EMUL_CONTINUE:
+			return io_insn_done(vcpu, false);
+		case X86EMUL_RESTART:
+			r = io_insn_done(vcpu, true);
+			if (r != 1)
+				return r;
+			break;
+		case X86EMUL_RETRY:
+			io_forget(io);
+			break;
+		case X86EMUL_FAULT:
+			io_inject_fault(vcpu);
+			io_forget(io);
+			return 1;
+		case X86EMUL_IO_NEEDED:
+			return io_ask(vcpu);
+		default:
+			r = io_emulation_failed(vcpu);
+			io_forget(io);
+			return r;
+		}
+		if (io_must_yield(vcpu))
+			break;
+	}
+	return 1;
+}
+
+/**
+ * kvm_emulate_instruction() - emulate the instruction at RIP
+ * @vcpu: the vCPU
+ *
+ * For an exit that hardware leaves to software.  kvm->srcu is held.
+ *
+ * Return: 1: done, or a fault is queued; enter the guest.  0: kvm_run tells
+ * userspace what to do.  -EFAULT: the VMM's memory behind a slot is not there.
+ */
+int kvm_emulate_instruction(struct kvm_vcpu *vcpu)
+{
+	return kvm_emulate_mmio(vcpu, INVALID_GPA);
+}
+
+/**
+ * kvm_emulate_mmio() - emulate the instruction that met a gpa without memory
+ * @vcpu: the vCPU
+ * @gpa:  the address that hardware reported; INVALID_GPA: none
+ *
+ * The emulator finds the address again by itself, and may well find another:
+ * the guest's page tables, or the slots, can have changed since.  Whatever it
+ * finds, the instruction is done, faults or fails, so a guest cannot come
+ * back here with the same instruction for ever.  If the guest has its page
+ * tables where there is no memory, the instruction gets a #PF.  An exit in the
+ * middle of an event's delivery must not get here: no instruction is at fault.
+ *
+ * Return: as kvm_emulate_instruction().
+ */
+int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	vcpu->stat.insn_emulation++;
+	io_forget(io);
+	io->gpa = gpa;
+	return io_emulate(vcpu);
+}
+
+/* ---- the hooks: memory ---- */
+
+/* A part of an access that lies in one page. */
+struct io_span {
+	gpa_t gpa;
+	unsigned int len;
+	bool ram;
+};
+
+static int hook_page_fault(struct x86_emulate_ctxt *ctxt, const struct x86_exception *e)
+{
+	ctxt->exception.vector = e->vector;
+	ctxt->exception.has_error = e->has_error_code;
+	ctxt->exception.error_code = e->error_code;
+	ctxt->exception.cr2 = e->address;
+	return X86EMUL_FAULT;
+}
+
+/* @access: KVM_FAULT_* without USER.  Fills @span, whose gpa is the first byte's. */
+static int hook_translate_page(struct x86_emulate_ctxt *ctxt, u64 linear, unsigned int bytes,
+			       u32 access, bool system, struct io_span *span)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	struct x86_exception e = {};
+
+	if (ctxt->cpl == 3 && !system)
+		access |= KVM_FAULT_USER;
+	span->gpa = kvm_mmu_gva_to_gpa(vcpu, linear, access, &e);
+	if (span->gpa == INVALID_GPA)
+		return hook_page_fault(ctxt, &e);
+	span->len = bytes;
+	span->ram = io_is_ram(vcpu->kvm, span->gpa, access & KVM_FAULT_WRITE);
+	return X86EMUL_CONTINUE;
+}
+
+/*
+ * Where are these bytes?  All of them are looked up before anything is done
+ * with any, so that a fault in the second page leaves the first one alone.
+ * @span[1].len is 0 if there is no second page.
+ */
+static int hook_translate(struct x86_emulate_ctxt *ctxt, u64 linear, unsigned int bytes,
+			  unsigned int emul_access, struct io_span span[2])
+{
+	u32 access = emul_access & X86EMUL_ACC_WRITE ? KVM_FAULT_WRITE : KVM_FAULT_READ;
+	bool system = emul_access & X86EMUL_ACC_SYSTEM;
+	unsigned int first = min_t(unsigned int, bytes, PAGE_SIZE - offset_in_page(linear));
+	int rc;
+
+	span[1].len = 0;
+	rc = hook_translate_page(ctxt, linear, first, access, system, &span[0]);
+	if (rc || first == bytes)
+		return rc;
+	return hook_translate_page(ctxt, linear + first, bytes - first, access, system, &span[1]);
+}
+
+/* A slot whose memory the VMM has taken away: KVM_RUN fails, the guest cannot help it. */
+static int hook_ram_error(struct kvm_io_state *io, int err)
+{
+	io->error = err;
+	return X86EMUL_UNHANDLEABLE;
+}
+
+static int hook_fetch(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf, unsigned int bytes)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	struct io_span span;
+	int rc;
+
+	rc = hook_translate_page(ctxt, linear, bytes, KVM_FAULT_EXEC, false, &span);
+	if (rc)
+		return rc;
+	/* Code cannot come from a device: nobody would know how much to ask for. */
+	if (!span.ram)
+		return X86EMUL_UNHANDLEABLE;
+	rc = kvm_read_guest(vcpu->kvm, span.gpa, buf, bytes);
+	return rc ? hook_ram_error(vcpu->arch.io, rc) : X86EMUL_CONTINUE;
+}
+
+/*
+ * One fragment of a device's memory.  The emulator asks for the same fragments
+ * in the same order in each round, unless userspace or the guest's other CPUs
+ * changed something in between: then the answers from there on are worthless.
+ */
+static int hook_read_fragment(struct kvm_io_state *io, gpa_t gpa, void *buf, unsigned int len)
+{
+	const struct mmio_fragment *known = &io->reads[io->next_read];
+
+	if (io->next_read < io->nr_reads) {
+		if (known->gpa == gpa && known->len == len) {
+			memcpy(buf, known->data, len);
+			io->next_read++;
+			return X86EMUL_CONTINUE;
+		}
+		io->nr_reads = io->next_read;
+	}
+	if (io->nr_reads == IO_MAX_READS)
+		return X86EMUL_UNHANDLEABLE;
+	io->ask = (struct mmio_fragment){ .gpa = gpa, .len = len };
+	return X86EMUL_IO_NEEDED;
+}
+
+static int hook_read_span(struct kvm_vcpu *vcpu, const struct io_span *span, void *buf)
+{
+	unsigned int done, len;
+	int rc;
+
+	if (span->ram) {
+		rc = kvm_read_guest(vcpu->kvm, span->gpa, buf, span->len);
+		return rc ? hook_ram_error(vcpu->arch.io, rc) : X86EMUL_CONTINUE;
+	}
+	for (done = 0; done < span->len; done += len) {
+		len = min_t(unsigned int, span->len - done, IO_MAX_MMIO);
+		rc = hook_read_fragment(vcpu->arch.io, span->gpa + done, buf + done, len);
+		if (rc)
+			return rc;
+	}
+	return X86EMUL_CONTINUE;
+}
+
+static int hook_read(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf, unsigned int bytes,
+		     unsigned int access)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	struct io_span span[2];
+	int i, rc;
+
+	rc = hook_translate(ctxt, linear, bytes, access, span);
+	if (rc)
+		return rc;
+	for (i = 0; i < 2 && span[i].len; i++) {
+		/* Read-modify-write of a ROM: only the write goes to a device. */
+		if (access & X86EMUL_ACC_WRITE)
+			span[i].ram = io_is_ram(vcpu->kvm, span[i].gpa, false);
+		rc = hook_read_span(vcpu, &span[i], buf);
+		if (rc)
+			return rc;
+		buf += span[i].len;
+	}
+	return X86EMUL_CONTINUE;
+}
+
+static unsigned int nr_fragments(const struct io_span *span)
+{
+	return span->ram ? 0 : DIV_ROUND_UP(span->len, IO_MAX_MMIO);
+}
+
+/* There is room: the caller has counted. */
+static void hook_post_span(struct kvm_io_state *io, const struct io_span *span, const void *buf)
+{
+	struct mmio_fragment *frag;
+	unsigned int done;
+
+	for (done = 0; done < span->len; done += frag->len) {
+		frag = &io->writes[io->nr_writes++];
+		memset(frag, 0, sizeof(*frag));
+		frag->gpa = span->gpa + done;
+		frag->len = min_t(unsigned int, span->len - done, IO_MAX_MMIO);
+		memcpy(frag->data, buf + done, frag->len);
+	}
+}
+
+static int hook_write_spans(struct x86_emulate_ctxt *ctxt, const struct io_span span[2],
+			    const void *buf)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	struct kvm_io_state *io = vcpu->arch.io;
+	unsigned int i, nr = 0;
+	int err;
+
+	for (i = 0; i < 2 && span[i].len; i++)
+		nr += nr_fragments(&span[i]);
+	if (nr > IO_MAX_WRITES - io->nr_writes)
+		return X86EMUL_UNHANDLEABLE;
+
+	/* Memory, which may fail, before the queue, which cannot. */
+	for (i = 0; i < 2 && span[i].len; i++) {
+		if (!span[i].ram)
+			continue;
+		err = kvm_write_guest(vcpu->kvm, span[i].gpa, buf + (i ? span[0].len : 0),
+				      span[i].len);
+		if (err)
+			return hook_ram_error(io, err);
+	}
+	for (i = 0; i < 2 && span[i].len; i++)
+		if (!span[i].ram)
+			hook_post_span(io, &span[i], buf + (i ? span[0].len : 0));
+	if (nr)
+		ctxt->stop = true;
+	return X86EMUL_CONTINUE;
+}
+
+static int hook_write(struct x86_emulate_ctxt *ctxt, u64 linear, const void *buf,
+		      unsigned int bytes)
+{
+	struct io_span span[2];
+	int rc;
+
+	rc = hook_translate(ctxt, linear, bytes, X86EMUL_ACC_WRITE, span);
+	return rc ? rc : hook_write_spans(ctxt, span, buf);
+}
+
+/*
+ * A device has no atomic accesses; KVM and we make a write of it.  The same goes
+ * for memory in the odd shapes that no lock of the guest has.
+ */
+static int hook_cmpxchg(struct x86_emulate_ctxt *ctxt, u64 linear, const void *old,
+			const void *new, unsigned int bytes)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	struct io_span span[2];
+	u64 expected = 0;
+	int rc;
+
+	rc = hook_translate(ctxt, linear, bytes, X86EMUL_ACC_WRITE, span);
+	if (rc)
+		return rc;
+	if (!span[0].ram || bytes > sizeof(expected) || linear % bytes)
+		return hook_write_spans(ctxt, span, new);
+
+	memcpy(&expected, old, bytes);
+	rc = kvm_cmpxchg_guest(vcpu->kvm, span[0].gpa, &expected, new, bytes);
+	if (rc < 0)
+		return hook_ram_error(vcpu->arch.io, rc);
+	return rc ? X86EMUL_RETRY : X86EMUL_CONTINUE;
+}
+
+static int hook_probe(struct x86_emulate_ctxt *ctxt, u64 linear, unsigned int bytes,
+		      unsigned int access, bool *ram)
+{
+	struct io_span span[2];
+	int rc;
+
+	rc = hook_translate(ctxt, linear, bytes, access, span);
+	if (!rc && ram)
+		*ram = span[0].ram && (!span[1].len || span[1].ram);
+	return rc;
+}
+
+/* ---- the hooks: ports ---- */
+
+/*
+ * Userspace may have changed RCX, DX or anything else since it was asked: what
+ * it has answered is used as far as it fits and thrown away otherwise.
+ */
+static int hook_pio_in(struct x86_emulate_ctxt *ctxt, u16 port, unsigned int size, void *buf,
+		       unsigned int *count)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	if (io->pio.state == PIO_ANSWERED && io->pio.port == port && io->pio.size == size) {
+		io->pio.state = PIO_IDLE;
+		*count = min(*count, io->pio.count);
+		memcpy(buf, pio_page(vcpu), *count * size);
+		return X86EMUL_CONTINUE;
+	}
+	io->pio.state = PIO_ASKED;
+	io->pio.port = port;
+	io->pio.size = size;
+	io->pio.count = *count;
+	return X86EMUL_IO_NEEDED;
+}
+
+static int hook_pio_out(struct x86_emulate_ctxt *ctxt, u16 port, unsigned int size,
+			const void *buf, unsigned int *count)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	memcpy(pio_page(vcpu), buf, *count * size);
+	io->pio.state = PIO_POSTED;
+	io->pio.port = port;
+	io->pio.size = size;
+	io->pio.count = *count;
+	ctxt->stop = true;
+	return X86EMUL_CONTINUE;
+}
+
+/* ---- the hooks: registers ---- */
+
+static void hook_get_segment(struct x86_emulate_ctxt *ctxt, enum x86emul_seg seg,
+			     struct x86emul_segment *out)
+{
+	struct kvm_segment var;
+
+	BUILD_BUG_ON((int)X86EMUL_TR != (int)VCPU_SREG_TR);
+	kvm_x86_ops.get_segment(ctxt->priv, &var, seg);
+	*out = (struct x86emul_segment){
+		.base = var.base,
+		.limit = var.limit,
+		.selector = var.selector,
+		.type = var.type,
+		.dpl = var.dpl,
+		.s = var.s,
+		.present = var.present,
+		.db = var.db,
+		.l = var.l,
+		.g = var.g,
+		.unusable = var.unusable,
+	};
+}
+
+static int hook_get_vec(struct x86_emulate_ctxt *ctxt, unsigned int reg, void *buf)
+{
+	kvm_read_vector_reg(ctxt->priv, reg, buf, X86EMUL_MAX_OPERAND);
+	return X86EMUL_CONTINUE;
+}
+
+/* A write of 32 bytes clears what is above; so a VEX.128 one is made one of 32. */
+static int hook_set_vec(struct x86_emulate_ctxt *ctxt, unsigned int reg, const void *buf,
+			unsigned int bytes, bool clear_upper)
+{
+	u8 wide[X86EMUL_MAX_OPERAND] = {};
+
+	memcpy(wide, buf, bytes);
+	kvm_write_vector_reg(ctxt->priv, reg, wide, clear_upper ? sizeof(wide) : bytes);
+	return X86EMUL_CONTINUE;
+}
+
+static const struct x86_emulate_ops io_emulate_ops = {
+	.fetch = hook_fetch,
+	.read = hook_read,
+	.write = hook_write,
+	.cmpxchg = hook_cmpxchg,
+	.probe = hook_probe,
+	.pio_in = hook_pio_in,
+	.pio_out = hook_pio_out,
+	.get_segment = hook_get_segment,
+	.get_vec = hook_get_vec,
+	.set_vec = hook_set_vec,
+};

@@ -45,6 +45,7 @@
  * Left out: data breakpoints (DR7) on emulated accesses; atomicity of a locked
  * access that is not naturally aligned or not all in RAM.
  */
+#include <linux/export.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -312,6 +313,7 @@ int kvm_fast_pio(struct kvm_vcpu *vcpu, int size, unsigned short port, bool in)
 	io->pio.size = size;
 	return exit_pio(vcpu, true, port, size, 1, complete_fast_in);
 }
+EXPORT_SYMBOL_GPL(kvm_fast_pio);
 
 /* ---- the emulator's view of the vCPU ---- */
 
@@ -628,6 +630,7 @@ int kvm_emulate_instruction(struct kvm_vcpu *vcpu)
 {
 	return kvm_emulate_mmio(vcpu, INVALID_GPA);
 }
+EXPORT_SYMBOL_GPL(kvm_emulate_instruction);
 
 /**
  * kvm_emulate_mmio() - emulate the instruction that met a gpa without memory
@@ -673,12 +676,12 @@ static int hook_page_fault(struct x86_emulate_ctxt *ctxt, const struct x86_excep
 
 /* @access: KVM_FAULT_* without USER.  Fills @span, whose gpa is the first byte's. */
 static int hook_translate_page(struct x86_emulate_ctxt *ctxt, u64 linear, unsigned int bytes,
-			       u32 access, bool system, struct io_span *span)
+			       u32 access, struct io_span *span)
 {
 	struct kvm_vcpu *vcpu = ctxt->priv;
 	struct x86_exception e = {};
 
-	if (ctxt->cpl == 3 && !system)
+	if (ctxt->cpl == 3 && !(access & KVM_FAULT_IMPLICIT))
 		access |= KVM_FAULT_USER;
 	span->gpa = kvm_mmu_gva_to_gpa(vcpu, linear, access, &e);
 	if (span->gpa == INVALID_GPA)
@@ -697,15 +700,16 @@ static int hook_translate(struct x86_emulate_ctxt *ctxt, u64 linear, unsigned in
 			  unsigned int emul_access, struct io_span span[2])
 {
 	u32 access = emul_access & X86EMUL_ACC_WRITE ? KVM_FAULT_WRITE : KVM_FAULT_READ;
-	bool system = emul_access & X86EMUL_ACC_SYSTEM;
 	unsigned int first = min_t(unsigned int, bytes, PAGE_SIZE - offset_in_page(linear));
 	int rc;
 
+	if (emul_access & X86EMUL_ACC_SYSTEM)
+		access |= KVM_FAULT_IMPLICIT;
 	span[1].len = 0;
-	rc = hook_translate_page(ctxt, linear, first, access, system, &span[0]);
+	rc = hook_translate_page(ctxt, linear, first, access, &span[0]);
 	if (rc || first == bytes)
 		return rc;
-	return hook_translate_page(ctxt, linear + first, bytes - first, access, system, &span[1]);
+	return hook_translate_page(ctxt, linear + first, bytes - first, access, &span[1]);
 }
 
 /* A slot whose memory the VMM has taken away: KVM_RUN fails, the guest cannot help it. */
@@ -721,7 +725,7 @@ static int hook_fetch(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf, unsi
 	struct io_span span;
 	int rc;
 
-	rc = hook_translate_page(ctxt, linear, bytes, KVM_FAULT_EXEC, false, &span);
+	rc = hook_translate_page(ctxt, linear, bytes, KVM_FAULT_EXEC, &span);
 	if (rc)
 		return rc;
 	/* Code cannot come from a device: nobody would know how much to ask for. */

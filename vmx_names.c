@@ -147,8 +147,8 @@ const char *vmx_entry_failure_qualification(u64 qualification)
 
 /* -------------------------------------------------------------- a line of output */
 
-#define WRAP_COLUMN 100
-#define NAME_COLUMN 36
+#define WRAP_COLUMN 116
+#define NAME_COLUMN 34
 
 /**
  * struct line - one line in the making

@@ -309,25 +309,18 @@ static void decode_event(struct line *line, u64 value)
 		line_item(line, false, "bit 12 (NMI unblocking)");
 }
 
-/* The system-segment types that a VMCS may hold (SDM 3.5 "System Descriptor Types"). */
-static const char *system_type(u32 type)
-{
-	switch (type) {
-	case VMX_AR_TYPE_LDT:
-		return "LDT";
-	case VMX_AR_TYPE_BUSY_16_TSS:
-		return "busy 16-bit TSS";
-	case VMX_AR_TYPE_BUSY_32_TSS:
-		return "busy TSS";
-	default:
-		return "other system type";
-	}
-}
+/* SDM 3.5 "System Descriptor Types". */
+static const char * const system_types[16] = {
+	"reserved type", "available 16-bit TSS", "LDT", "busy 16-bit TSS", "16-bit call gate",
+	"task gate", "16-bit interrupt gate", "16-bit trap gate", "reserved type",
+	"available TSS", "reserved type", "busy TSS", "call gate", "reserved type",
+	"interrupt gate", "trap gate",
+};
 
 static void decode_ar_type(struct line *line, u32 ar)
 {
 	if (!(ar & VMX_AR_S_MASK)) {
-		line_item(line, true, system_type(ar & VMX_AR_TYPE_MASK));
+		line_item(line, true, system_types[ar & VMX_AR_TYPE_MASK]);
 		return;
 	}
 	if (ar & VMX_AR_TYPE_CODE_MASK) {

@@ -433,6 +433,30 @@ static void test_explain_others(void)
 	       output_has("All rules checked hold"), "a failed entry is explained: no rule broken");
 }
 
+/*
+ * The documentation quotes explain_example()'s output in its literal blocks,
+ * indented by four.  What looks like such a line must be one.
+ */
+static void test_documentation(void)
+{
+	FILE *file = fopen(DOCUMENT, "r");
+	unsigned int quoted = 0, wrong = 0;
+	char line[VMCS_LINE_MAX];
+
+	output_lines = 0;
+	explain_example(keep_line);
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strspn(line, " ") < 4 || strspn(line, " ") > 8)
+			continue;	/* prose, or a table's second column */
+		line[strcspn(line, "\n")] = '\0';
+		quoted++;
+		wrong += !output_has(line + 4);
+	}
+	if (file)
+		fclose(file);
+	tap_ok(quoted > 10 && wrong == 0, "%u lines quoted in the documentation", quoted);
+}
+
 static u64 random64(void)
 {
 	static u64 state = 0x9e3779b97f4a7c15;
@@ -508,6 +532,7 @@ int main(int argc, char **argv)
 	test_explain_exit();
 	test_explain_vmfail();
 	test_explain_others();
+	test_documentation();
 	test_random_vmcs();
 	tap_ok(unlisted_reads == 0, "every field read is in VMCS_FIELD_LIST");
 	return tap_done();

@@ -45,7 +45,7 @@ static const struct vmcs_check_env processor = {
 };
 
 #define PIN 0x3full		/* external-interrupt and NMI exiting, virtual NMIs */
-#define PROC 0xb6186172ull	/* HLT... exiting, I/O and MSR bitmaps, secondary */
+#define PROC 0xb6186172ull	/* CR8 and MONITOR exiting, bitmaps, secondary */
 #define PROC2 0xa2ull		/* EPT, VPID, unrestricted guest */
 #define EXIT 0x003fefffull	/* 64-bit host, acknowledge, PAT and EFER */
 #define ENTRY 0x0000d3fbull	/* IA-32e mode guest, PAT, EFER; no debug controls */

@@ -36,6 +36,7 @@ run: ## boot a guest under QEMU on minikvm, in the test host, to its prompt
 	@$(TESTHOST)/run
 
 check: ## every test, on both kernels, with one and two CPUs
+	@$(TESTHOST)/deps
 	@$(TESTHOST)/check
 
 shell: ## a shell in the test host, modules loaded

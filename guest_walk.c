@@ -121,7 +121,7 @@ static bool entry_is_leaf(const struct guest_mmu *mmu, u64 entry, int level)
 		return false;
 	if (level == 2)
 		return mmu->mode != GUEST_PAGING_32 || mmu->pse;
-	return level == 3 && is_long(mmu);
+	return level == 3;	/* PAE's is in a register and has no such bit */
 }
 
 /*
@@ -346,7 +346,8 @@ static enum walk_status walk_once(const struct guest_mmu *mmu, u64 gva,
 /**
  * guest_walk() - translate a guest-virtual address as the guest's MMU would
  * @mmu:	the guest's paging
- * @gva:	linear address; in long mode canonical, which is the caller's check
+ * @gva:	linear address.  In long mode canonical, which is the caller's check;
+ *		otherwise only bits 31:0 matter
  * @access:	GUEST_WALK_*
  * @res:	the result
  *
@@ -370,8 +371,6 @@ int guest_walk(const struct guest_mmu *mmu, u64 gva, unsigned int access,
 		};
 		return 0;
 	}
-	if (!is_long(mmu))
-		gva = (u32)gva;
 
 	for (tries = 0; tries < GUEST_MAX_RESTARTS; tries++) {
 		status = walk_once(mmu, gva, access, res);

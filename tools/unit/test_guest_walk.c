@@ -117,6 +117,8 @@ static struct guest_mmu make_mmu(const struct geometry *g)
 	};
 	int i;
 
+	if (g->mode == GUEST_PAGING_32)
+		mmu.cr3 |= 0xfff00000000fff;	/* bits that do not count */
 	if (g->mode == GUEST_PAGING_PAE) {
 		mmu.cr3 = 0xdeadb000;	/* not to be used */
 		for (i = 0; i < 4; i++)

@@ -91,7 +91,8 @@ enum pio_state {
  * @pio:	the one port access of this instruction
  * @rip:	RIP at the exit to userspace: another one later cancels
  * @gpa:	what hardware says was accessed, or INVALID_GPA
- * @rflags:	before the instruction, for the trap at its end
+ * @rflags:	before the instruction, a debugger's TF included, for the trap at
+ *		its end
  * @error:	why a hook could not do its part, if it is KVM_RUN's errno
  * @restart:	a REP instruction whose next iterations are still to come
  * @features_known: CPUID was looked at; it does not change after the first run
@@ -283,7 +284,7 @@ static int fast_out(struct kvm_vcpu *vcpu, int size, unsigned short port)
 	 * that a VMM can switch off.
 	 */
 	if (port == 0x7e && !(vcpu->kvm->arch.disabled_quirks & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
-		vcpu->arch.io->rflags = kvm_get_rflags(vcpu);
+		vcpu->arch.io->rflags = kvm_get_rflags_raw(vcpu);
 		kvm_x86_ops.skip_emulated_instruction(vcpu);
 		return exit_pio(vcpu, false, port, size, 1, complete_fast_out_7e);
 	}
@@ -368,7 +369,8 @@ static void io_load_ctxt(struct kvm_vcpu *vcpu)
 		io->features_known = true;
 	}
 	ctxt->rip = kvm_rip_read(vcpu);
-	ctxt->rflags = kvm_get_rflags(vcpu);
+	/* A debugger's TF too: it wants each iteration of a REP to itself. */
+	ctxt->rflags = kvm_get_rflags_raw(vcpu);
 	for (i = 0; i < X86EMUL_NR_GPRS; i++)
 		ctxt->gpr[i] = kvm_register_read_raw(vcpu, i);
 	ctxt->mode = io_guest_mode(vcpu, ctxt->rflags);

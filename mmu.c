@@ -1041,7 +1041,7 @@ static void guest_mmu_init(struct kvm_vcpu *vcpu, struct guest_mmu *mmu)
 
 static unsigned int walk_access(u32 access)
 {
-	if (!access)
+	if (access & KVM_FAULT_PROBE)
 		return GUEST_WALK_PEEK;
 	return (access & KVM_FAULT_WRITE ? GUEST_WALK_WRITE : 0) |
 	       (access & KVM_FAULT_USER ? GUEST_WALK_USER : 0) |
@@ -1054,7 +1054,7 @@ static unsigned int walk_access(u32 access)
  * @vcpu: the vCPU, loaded; kvm->srcu held
  * @gva: linear address; in long mode canonical
  * @access: KVM_FAULT_*, which are checked and for which accessed and dirty bits
- *	are set; 0: whether it is mapped at all, nothing checked, nothing set
+ *	are set; KVM_FAULT_PROBE: nothing checked, nothing set
  * @e: the #PF, if there is one; may be NULL
  *
  * Context: may sleep.

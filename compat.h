@@ -10,10 +10,14 @@
 #ifndef MINIKVM_COMPAT_H
 #define MINIKVM_COMPAT_H
 
+#include <linux/context_tracking.h>
 #include <linux/cpuhotplug.h>
+#include <linux/kvm.h>
+#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
+#include <asm/fpu/api.h>
 
 #ifdef MINIKVM_HAVE_ASM_CPUID_API_H
 #include <asm/cpuid/api.h>
@@ -58,5 +62,76 @@ static inline void minikvm_rcu_note_guest(void)
 	rcu_virt_note_context_switch();
 #endif
 }
+
+/* Which components the image may name was once not the caller's to say. */
+static inline void minikvm_fpstate_to_uabi(struct fpu_guest *gfpu, void *buf,
+					   unsigned int size, u64 xfeatures, u32 pkru)
+{
+#ifdef MINIKVM_UABI_TAKES_XFEATURES
+	fpu_copy_guest_fpstate_to_uabi(gfpu, buf, size, xfeatures, pkru);
+#else
+	fpu_copy_guest_fpstate_to_uabi(gfpu, buf, size, pkru);
+#endif
+}
+
+/*
+ * For faulting pages in: know a page with a memory error from one that is absent;
+ * and take a NUMA hinting fault as the guest's, where one can ask for that.
+ */
+#ifdef MINIKVM_HAVE_FOLL_HONOR_NUMA_FAULT
+#define MINIKVM_FOLL_FLAGS	(FOLL_HWPOISON | FOLL_HONOR_NUMA_FAULT)
+#else
+#define MINIKVM_FOLL_FLAGS	FOLL_HWPOISON
+#endif
+
+/*
+ * The frame behind @addr in a mapping of bare frames, whether it may be written and
+ * whether it is mapped write-back.  mmap_lock held.  0, or -EINVAL if not present.
+ */
+static inline int minikvm_follow_pfnmap(struct vm_area_struct *vma, unsigned long addr,
+					unsigned long *pfn, bool *writable, bool *cached)
+{
+#ifdef MINIKVM_HAVE_FOLLOW_PFNMAP
+	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
+	int r = follow_pfnmap_start(&args);
+
+	if (r)
+		return r;
+	*pfn = args.pfn;
+	*writable = args.writable;
+	*cached = !(pgprot_val(args.pgprot) & _PAGE_CACHE_MASK);
+	follow_pfnmap_end(&args);
+#else
+	spinlock_t *lock;	/* of the page table */
+	pte_t *pte;
+	int r = follow_pte(vma->vm_mm, addr, &pte, &lock);
+
+	if (r)
+		return r;
+	__acquire(lock);	/* which follow_pte() does not tell sparse */
+	*pfn = pte_pfn(*pte);
+	*writable = pte_write(*pte);
+	*cached = !(pte_flags(*pte) & _PAGE_CACHE_MASK);
+	pte_unmap_unlock(pte, lock);
+#endif
+	return 0;
+}
+
+/* Userspace may write it at any time: newer kernels say so in the member's name. */
+static inline bool minikvm_immediate_exit(const struct kvm_run *run)
+{
+#ifdef MINIKVM_IMMEDIATE_EXIT_UNSAFE
+	return READ_ONCE(run->immediate_exit__unsafe);
+#else
+	return READ_ONCE(run->immediate_exit);
+#endif
+}
+
+/* The source of a trace event's string: given again, or remembered by __string(). */
+#ifdef MINIKVM_ASSIGN_STR_ONE_ARG
+#define minikvm_assign_str(dst, src)	__assign_str(dst)
+#else
+#define minikvm_assign_str(dst, src)	__assign_str(dst, src)
+#endif
 
 #endif

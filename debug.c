@@ -47,21 +47,13 @@
 
 /* SDM 18.2.3, 18.2.4: which bits can be written, and what the rest reads as. */
 #define DR6_WRITABLE	(DR_TRAP_BITS | DR_STEP | DR_SWITCH | DR6_BD)
-#define DR6_BD		BIT(13)
-#define DR6_RTM		BIT(16)
 #define DR6_INIT	0xffff0ff0UL
 #define DR7_ONE		BIT(10)
-#define DR7_GD		BIT(13)
 #define DR7_WRITABLE	0xffff23ffUL	/* L, G, LE, GE, GD, R/W and LEN */
 #define DR7_ENABLES	0xffUL		/* L0, G0, ... G3 */
 
 /* Of a #DB's payload: "breakpoint enabled" is not a bit of DR6 (SDM 26.2.2). */
 #define DB_PAYLOAD_ENABLED	BIT(12)
-
-#define GUESTDBG_VALID	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | \
-			 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP | \
-			 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | \
-			 KVM_GUESTDBG_BLOCKIRQ)
 
 /* ---- what the guest runs with ---- */
 
@@ -140,7 +132,6 @@ static void take_debugregs_back(struct kvm_vcpu *vcpu)
 	vcpu->arch.debugreg_in_hw = false;
 	update_eff_db(vcpu);
 	kvm_update_dr7(vcpu);
-	kvm_x86_ops.update_intercepts(vcpu);
 }
 
 /**
@@ -276,7 +267,6 @@ int kvm_emulate_mov_dr(struct kvm_vcpu *vcpu, int dr, enum kvm_reg reg, bool fro
 	if (!vcpu->arch.guest_debug) {
 		/* Once more, without an exit; and so for what follows. */
 		vcpu->arch.debugreg_in_hw = true;
-		kvm_x86_ops.update_intercepts(vcpu);
 		return 1;
 	}
 
@@ -357,19 +347,21 @@ void kvm_deliver_db_payload(struct kvm_vcpu *vcpu, unsigned long payload)
 /**
  * kvm_debug_after_insn() - a whole instruction was emulated: is a single step due?
  * @vcpu:	the vCPU; RIP is past the instruction
- * @old_rflags:	RFLAGS that the instruction began with, the debugger's TF included
+ * @old_rflags:	RFLAGS that the instruction began with
  *
- * The old ones, because an instruction that sets TF does not trap yet (SDM 18.3.1.4).
+ * The old TF, because an instruction that sets it does not trap yet (SDM
+ * 18.3.1.4).  RF is good for one instruction (SDM 18.3.1.1) and cleared here.
  *
  * Return: 1, or 0 after filling KVM_EXIT_DEBUG.
  */
 int kvm_debug_after_insn(struct kvm_vcpu *vcpu, unsigned long old_rflags)
 {
-	if (likely(!(old_rflags & X86_EFLAGS_TF)))
-		return 1;
+	if (old_rflags & X86_EFLAGS_RF)
+		kvm_set_rflags(vcpu, kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF);
 	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP)
 		return debug_exit(vcpu, X86_TRAP_DB, DR6_INIT | DR_STEP);
-	kvm_queue_exception_p(vcpu, X86_TRAP_DB, DR_STEP);
+	if (old_rflags & X86_EFLAGS_TF)
+		kvm_queue_exception_p(vcpu, X86_TRAP_DB, DR_STEP);
 	return 1;
 }
 
@@ -428,7 +420,7 @@ int kvm_vcpu_ioctl_set_guest_debug(struct kvm_vcpu *vcpu, const struct kvm_guest
 	unsigned long rflags;
 	int i;
 
-	if (dbg->control & ~GUESTDBG_VALID)
+	if (dbg->control & ~KVM_GUESTDBG_VALID)
 		return -EINVAL;
 	if (dbg->control & KVM_GUESTDBG_USE_HW_BP && dbg->arch.debugreg[7] >> 32)
 		return -EINVAL;
@@ -443,6 +435,8 @@ int kvm_vcpu_ioctl_set_guest_debug(struct kvm_vcpu *vcpu, const struct kvm_guest
 	rflags = kvm_get_rflags(vcpu);
 
 	vcpu->arch.guest_debug = dbg->control & KVM_GUESTDBG_ENABLE ? dbg->control : 0;
+	/* A signal may have come between the guest's MOV DR and its second try. */
+	vcpu->arch.debugreg_in_hw = false;
 	if (debugger_has_hw_bp(vcpu)) {
 		for (i = 0; i < KVM_NR_DB_REGS; i++)
 			vcpu->arch.eff_db[i] = dbg->arch.debugreg[i];

@@ -50,6 +50,7 @@
 #define kvm_set_dr			mkvm_set_dr
 #define kvm_get_dr			mkvm_get_dr
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
+#define kvm_emulate_mov_dr		mkvm_emulate_mov_dr
 
 #define guest_cpuid_has			mkvm_guest_cpuid_has
 #define kvm_msr_allowed			mkvm_msr_allowed

@@ -32,7 +32,10 @@
 #define MINIKVM_KVM_HOST_H
 
 #include <linux/cpumask.h>
+#include <linux/ftrace.h>
+#include <linux/instrumentation.h>
 #include <linux/interval_tree.h>
+#include <linux/irqflags.h>
 #include <linux/kvm.h>
 #include <linux/kvm_types.h>
 #include <linux/list.h>
@@ -50,6 +53,7 @@
 #include <asm/fpu/types.h>
 #include <asm/mtrr.h>
 #include <asm/processor.h>
+#include <asm/trapnr.h>
 
 #include "compat.h"
 #include "exports.h"
@@ -65,6 +69,7 @@
 #define KVM_MAX_MCE_BANKS	32
 #define KVM_NR_FIXED_MTRR	88
 #define KVM_NR_VAR_MTRR		8
+#define KVM_MAX_IRQ_ROUTES	4096
 #define KVM_NR_DB_REGS		4
 /* struct kvm_run, a page of port I/O data. */
 #define KVM_PIO_PAGE_OFFSET	1
@@ -111,11 +116,14 @@ struct kvm_vcpu_stat {
 	u64 exit_reasons[KVM_NR_EXIT_REASONS];
 };
 
-/* X(name): counted for each VM. */
-#define KVM_VM_STAT_LIST(X)						\
+/* X(name): an event counted for each VM. */
+#define KVM_VM_COUNTER_LIST(X)						\
 	X(remote_tlb_flush)						\
 	X(remote_tlb_flush_requests)					\
-	X(mmu_notifier_invalidations)					\
+	X(mmu_notifier_invalidations)
+
+/* X(name): what a VM uses at the moment; it ends with the VM. */
+#define KVM_VM_GAUGE_LIST(X)						\
 	X(pt_pages)		/* page-table pages in use now */	\
 	X(pages_4k)		/* leaf entries in use now */		\
 	X(pages_2m)							\
@@ -123,7 +131,8 @@ struct kvm_vcpu_stat {
 
 struct kvm_vm_stat {
 #define X(name) atomic64_t name;
-	KVM_VM_STAT_LIST(X)
+	KVM_VM_COUNTER_LIST(X)
+	KVM_VM_GAUGE_LIST(X)
 #undef X
 };
 
@@ -199,7 +208,10 @@ enum kvm_reg {
 	VCPU_EXREG_CR3,
 	VCPU_EXREG_CR4,
 	VCPU_EXREG_PDPTR,
-	/* Only ever stored, never fetched: the copy in the vcpu is the truth. */
+	/*
+	 * Only ever stored: the copy in the vcpu is the truth.  DR7 alone is
+	 * fetched too, into arch.dr7, after a run with arch.debugreg_in_hw.
+	 */
 	VCPU_EXREG_EFER,
 	VCPU_EXREG_DR7,
 	NR_VCPU_EXREGS,
@@ -265,6 +277,17 @@ struct kvm_mtrr {
 	} var[KVM_NR_VAR_MTRR];
 };
 
+/*
+ * Zeroed pages for page tables, one for each level below a root of 5 levels and
+ * the root itself: allocated while sleeping is allowed, used under mmu_lock.
+ */
+#define KVM_PT_CACHE_SIZE	5
+
+struct kvm_pt_cache {
+	int nr;
+	u64 *table[KVM_PT_CACHE_SIZE];
+};
+
 /**
  * struct kvm_vcpu_arch - the x86 state of a vCPU; all of it (v)
  *
@@ -290,18 +313,14 @@ struct kvm_vcpu_arch {
 	u32 mp_state;
 
 	/* mmu.c */
-	struct kvm_mmu_memory_cache mmu_page_cache;
+	struct kvm_pt_cache pt_cache;
+	hpa_t root_hpa;		/* what load_mmu was last told, 0: nothing yet */
 
 	/* x86.c: events */
 	struct kvm_queued_exception exception;
 	struct kvm_queued_interrupt interrupt;
 	bool nmi_injected;
-	/* Touched by KVM_NMI from other threads too. */
-	atomic_t nmi_queued;
-	unsigned int nmi_pending;
-	bool triple_fault_pending;
-	/* RIP and the exception's #DB go with a single-stepped instruction. */
-	bool single_step_done;
+	unsigned int nmi_pending;	/* at most 2, as hardware latches one more */
 
 	/* io.c: what a userspace exit left to be done at the next KVM_RUN */
 	int (*complete_userspace_io)(struct kvm_vcpu *vcpu);
@@ -310,6 +329,8 @@ struct kvm_vcpu_arch {
 	/* cpuid.c */
 	struct kvm_cpuid_entry2 *cpuid_entries;
 	int cpuid_nent;
+	/* First entry of a function, as [function >> 30][function & 31]; see cpuid.c. */
+	u16 cpuid_first[4][32];
 	u8 maxphyaddr;
 	u64 reserved_gpa_bits;
 	u64 cr4_reserved_bits;
@@ -320,7 +341,7 @@ struct kvm_vcpu_arch {
 	/* msr.c */
 	struct kvm_mtrr mtrr;
 	u64 pat;
-	u64 mcg_cap, mcg_status, mcg_ctl, mcg_ext_ctl;
+	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 *mce_banks;
 	u64 microcode_version;
 	u64 arch_capabilities;
@@ -328,7 +349,7 @@ struct kvm_vcpu_arch {
 	u64 msr_misc_features_enables;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 star, lstar, cstar, fmask, tsc_aux;
-	u64 smbase;
+	u64 feat_ctl;
 	u64 wall_clock, system_time;	/* stored; kvmclock itself is not offered */
 
 	/* msr.c: time.  guest TSC = (host TSC * ratio >> frac bits) + offset */
@@ -343,18 +364,27 @@ struct kvm_vcpu_arch {
 	u64 ia32_xss;
 	u32 pkru, host_pkru;
 
-	/* debug.c: eff_db and dr7 are what the guest runs with */
+	/*
+	 * debug.c: db, dr6 and dr7 are what the guest reads; eff_db and eff_dr7
+	 * what it runs with.  store_reg(VCPU_EXREG_DR7) puts eff_dr7 in hardware.
+	 */
 	unsigned long db[KVM_NR_DB_REGS];
 	unsigned long dr6, dr7;
 	unsigned long eff_db[KVM_NR_DB_REGS];
-	unsigned long guest_debug_dr7;
+	unsigned long eff_dr7, guest_debug_dr7;
 	/* KVM_GUESTDBG_*; 0 unless KVM_SET_GUEST_DEBUG enabled it. */
 	u32 guest_debug;
 	unsigned long singlestep_rip;
-	/* DRs in hardware are the guest's (DR accesses do not exit). */
+	/* eff_dr7 enables a breakpoint: eff_db goes to hardware for each entry. */
+	bool debugreg_active;
+	/*
+	 * DRs in hardware are the guest's, from the next entry to the exit after
+	 * it: the vendor, who looks at each entry, lets MOV DR run without an
+	 * exit exactly while this is set.
+	 */
 	bool debugreg_in_hw;
-
-	bool exception_payload_seen;
+	/* Length of the INT3 that exited last, for a VMM that injects it again. */
+	u8 event_insn_len;
 };
 
 enum {
@@ -369,9 +399,7 @@ enum {
  */
 enum kvm_request {
 	KVM_REQ_TLB_FLUSH,	/* all translations of this VM */
-	KVM_REQ_MMU_RELOAD,	/* the EPT root is to be loaded again */
 	KVM_REQ_EVENT,		/* an event may be ready for injection */
-	KVM_REQ_NMI,		/* nmi_queued is not 0 */
 	KVM_REQ_TRIPLE_FAULT,
 	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
 	KVM_REQ_VM_DEAD,
@@ -391,7 +419,6 @@ struct kvm_vcpu {
 	bool ran_once;					/* (v) KVM_RUN was called */
 	bool sigset_active;				/* (v) */
 	sigset_t sigset;				/* (v) */
-	struct task_struct *runner;			/* for GET_PID-like debugging only */
 	struct kvm_vcpu_stat stat;
 
 	/* What KVM_SET_CPUID2 and friends may copy: see the slab's usercopy region. */
@@ -399,12 +426,12 @@ struct kvm_vcpu {
 };
 
 /**
- * struct kvm_msr_filter - which MSR accesses go to userspace instead
+ * struct kvm_x86_msr_filter - which MSR accesses go to userspace instead
  *
  * Immutable once installed; replaced under kvm->lock, freed after a grace
  * period of kvm->srcu.  Owned by msr.c.
  */
-struct kvm_msr_filter;
+struct kvm_x86_msr_filter;
 
 /**
  * struct kvm_arch - the x86 state of a VM
@@ -423,8 +450,9 @@ struct kvm_arch {
 	u64 disabled_quirks;
 	u64 disabled_exits;
 
-	struct kvm_msr_filter __rcu *msr_filter;	/* (l) to write, srcu to read */
+	struct kvm_x86_msr_filter __rcu *msr_filter;	/* (l) to write, srcu to read */
 
+	bool max_vcpu_ids_set;				/* (l) by KVM_ENABLE_CAP, once */
 	u64 identity_map_addr;				/* (l) accepted, not needed */
 	u32 default_tsc_khz;				/* (l) */
 	/* msr.c: TSC writes close together are one synchronisation attempt. */
@@ -457,10 +485,13 @@ struct kvm {
 	struct mmu_notifier mmu_notifier;
 	unsigned long mmu_invalidate_seq;		/* (m) */
 	long mmu_invalidate_in_progress;		/* (m) */
+	/* Covers all that are under way; means something while there are any. */
+	hva_t mmu_invalidate_start, mmu_invalidate_end;	/* (m) */
 
 	struct kvm_vm_stat stat;
-	struct kvm_vcpu_stat dead_vcpu_stat;		/* (l) sums of freed vCPUs: 0 today */
+	/* stats.c: the VM's directory, and what stands behind its files	(c) */
 	struct dentry *debugfs_dentry;
+	struct kvm_stat_file *debugfs_files;
 
 	struct kvm_arch arch;
 };
@@ -493,6 +524,7 @@ struct kvm_x86_ops {
 	/* Module: once. */
 	int (*hardware_setup)(void);	/* fills kvm_caps; says what is missing */
 	void (*hardware_unsetup)(void);
+	void (*emergency_disable)(void);	/* crash: from NMI, on each CPU */
 
 	/* Each CPU, interrupts off. */
 	int (*check_processor_compatibility)(void);
@@ -554,11 +586,40 @@ struct kvm_x86_ops {
 };
 
 /**
+ * struct kvm_tdp_format - an entry of the vendor's second-level page table
+ * @present:	the entry is in use if any of these bits is set
+ * @table:	the bits of an entry that points to a table; restricts nothing
+ * @leaf:	the bits of every leaf: may be read and executed
+ * @write:	bit of a leaf that may be written too
+ * @accessed:	bit that hardware sets on use, if kvm_caps.tdp_ad_bits
+ * @large:	bit of a leaf above the lowest level
+ * @memtype_wb: bits of a leaf that is ordinary memory
+ * @memtype_uc: bits of a leaf that is a device's
+ * @host_writable: a bit that hardware ignores, for mmu.c
+ *
+ * Bits 51:12 of an entry are a physical address and a table has 512 entries,
+ * with every vendor.  Two formats exist: EPT (SDM vol. 3, 29.3.2) and AMD's
+ * nested tables, which are ordinary page tables with the user bit set.
+ */
+struct kvm_tdp_format {
+	u64 present;
+	u64 table;
+	u64 leaf;
+	u64 write;
+	u64 accessed;
+	u64 large;
+	u64 memtype_wb;
+	u64 memtype_uc;
+	u64 host_writable;
+};
+
+/**
  * struct kvm_caps - what the machine and the vendor can do; constant after
  * kvm_init's hardware setup
  * @supported_xcr0: XCR0 bits a guest may set
  * @supported_xss: IA32_XSS bits a guest may set
  * @supported_efer: EFER bits a guest may set
+ * @tdp_format:	what an entry of the vendor's second-level page table looks like
  * @tdp_max_page_level: 1 = 4K, 2 = 2M, 3 = 1G
  * @tdp_levels:	depth of the EPT, 4 or 5
  * @tdp_ad_bits: EPT has accessed and dirty bits, and they are in use
@@ -572,6 +633,7 @@ struct kvm_caps {
 	u64 supported_xcr0;
 	u64 supported_xss;
 	u64 supported_efer;
+	const struct kvm_tdp_format *tdp_format;
 	u8 tdp_max_page_level;
 	u8 tdp_levels;
 	bool tdp_ad_bits;
@@ -588,6 +650,9 @@ extern struct kvm_caps kvm_caps;
 extern u64 kvm_host_efer, kvm_host_xcr0;
 
 /* ---- kvm_main.c ---- */
+
+extern struct mutex kvm_lock;
+extern struct list_head vm_list;	/* of struct kvm, by vm_list; kvm_lock held */
 
 int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size,
 	     unsigned int vcpu_align, struct module *module);
@@ -660,9 +725,11 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_USER		BIT(3)	/* guest page walks only: CPL 3 */
 /* The access was of a translated gva (and @gva is known), not of the guest's page tables. */
 #define KVM_FAULT_GVA_VALID	BIT(4)
+/* Guest page walks only: a supervisor's access by hardware itself, such as to the GDT. */
+#define KVM_FAULT_IMPLICIT	BIT(5)
+/* Guest page walks only: where is it?  Nothing is forbidden, no bit of a page table is set. */
+#define KVM_FAULT_PROBE		BIT(6)
 
-int kvm_mmu_module_init(void);
-void kvm_mmu_module_exit(void);
 int kvm_mmu_init_vm(struct kvm *kvm);
 void kvm_mmu_uninit_vm(struct kvm *kvm);
 int kvm_mmu_create(struct kvm_vcpu *vcpu);
@@ -672,7 +739,8 @@ int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access);
 /* memslot.c tells mmu.c; kvm->slots_lock held */
 void kvm_mmu_zap_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
 void kvm_mmu_write_protect_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
-void kvm_mmu_write_protect_masked(struct kvm *kvm, struct kvm_memory_slot *slot,
+/* mmu_lock held; true: the caller is to flush the TLBs before he drops it */
+bool kvm_mmu_write_protect_masked(struct kvm *kvm, struct kvm_memory_slot *slot,
 				  gfn_t first, unsigned long mask);
 
 #define INVALID_GPA		(~(gpa_t)0)
@@ -697,7 +765,10 @@ int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu);
 long kvm_arch_dev_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
+long kvm_arch_vm_compat_ioctl(struct file *filp, struct kvm *kvm, unsigned int ioctl,
+			      unsigned long arg);
 int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext);
+int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 
 int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
 int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
@@ -710,6 +781,9 @@ void kvm_queue_exception_p(struct kvm_vcpu *vcpu, unsigned int nr, unsigned long
 void kvm_requeue_exception(struct kvm_vcpu *vcpu, unsigned int nr, bool has_error, u32 error_code);
 void kvm_inject_x86_exception(struct kvm_vcpu *vcpu, const struct x86_exception *e);
 void kvm_clear_exception_queue(struct kvm_vcpu *vcpu);
+void kvm_deliver_exception_payload(struct kvm_vcpu *vcpu);
+bool kvm_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
+bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu);	/* 1/0: 0 = debug exit */
 int kvm_emulate_halt(struct kvm_vcpu *vcpu);
 int kvm_emulate_hypercall(struct kvm_vcpu *vcpu);
@@ -717,9 +791,57 @@ int kvm_emulate_wbinvd(struct kvm_vcpu *vcpu);
 int kvm_emulate_invd(struct kvm_vcpu *vcpu);
 int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, unsigned int ndata);
 
+/* Can an interrupt be injected at the next entry, with nothing in its way? */
+bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu);
+
+/* x86_state.c */
+void kvm_vcpu_reset_state(struct kvm_vcpu *vcpu);
+int kvm_sync_regs_to_vcpu(struct kvm_vcpu *vcpu);
+void kvm_sync_regs_from_vcpu(struct kvm_vcpu *vcpu);
+
 static inline void kvm_inject_gp(struct kvm_vcpu *vcpu, u32 error_code)
 {
 	kvm_queue_exception_e(vcpu, X86_TRAP_GP, error_code);
+}
+
+/* For the trace: never NULL. */
+static inline const char *kvm_exit_reason_name(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_info info;
+	const char *name;
+
+	kvm_x86_ops.get_exit_info(vcpu, &info);
+	name = kvm_x86_ops.exit_reason_name(info.reason);
+	return name ? name : "UNKNOWN";
+}
+
+/*
+ * Around the guest, interrupts off.  Between the two calls the CPU counts as
+ * being in user mode: with nohz_full RCU does not watch it, so nothing between
+ * them may be traced or take a lock.
+ */
+static __always_inline void kvm_guest_enter_irqoff(void)
+{
+	instrumentation_begin();
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	instrumentation_end();
+
+	if (!context_tracking_guest_enter()) {
+		instrumentation_begin();
+		minikvm_rcu_note_guest();
+		instrumentation_end();
+	}
+	lockdep_hardirqs_on(CALLER_ADDR0);
+}
+
+static __always_inline void kvm_guest_exit_irqoff(void)
+{
+	lockdep_hardirqs_off(CALLER_ADDR0);
+	context_tracking_guest_exit();
+	instrumentation_begin();
+	trace_hardirqs_off_finish();
+	instrumentation_end();
 }
 
 /* ---- io.c: port I/O, MMIO and the binding of emulate.c ---- */
@@ -733,7 +855,9 @@ void kvm_io_cancel(struct kvm_vcpu *vcpu);
 
 /* ---- cpuid.c ---- */
 
+/* Fills kvm_caps.supported_efer too.  After hardware_setup() and kvm_fpu_hardware_setup(). */
 void kvm_set_cpu_caps(void);
+void kvm_cpuid_vcpu_create(struct kvm_vcpu *vcpu);
 int kvm_dev_ioctl_get_cpuid(struct kvm_cpuid2 *cpuid, struct kvm_cpuid_entry2 __user *entries,
 			    unsigned int type);
 int kvm_vcpu_ioctl_set_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid *cpuid,
@@ -772,15 +896,27 @@ int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user);
 int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap);
 int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
 u64 kvm_mce_cap_supported(void);
-u64 kvm_read_l1_tsc(struct kvm_vcpu *vcpu, u64 host_tsc);
-int kvm_set_tsc_khz(struct kvm_vcpu *vcpu, u32 khz);
 int kvm_set_efer(struct kvm_vcpu *vcpu, u64 efer, bool host_initiated);
 int kvm_set_apic_base(struct kvm_vcpu *vcpu, u64 value, bool host_initiated);
+
+/* ---- tsc.c ---- */
+
+void kvm_tsc_vm_init(struct kvm *kvm);
+int kvm_tsc_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_tsc_vcpu_reset(struct kvm_vcpu *vcpu);
+u64 kvm_read_l1_tsc(struct kvm_vcpu *vcpu, u64 host_tsc);
+void kvm_synchronize_tsc(struct kvm_vcpu *vcpu, u64 tsc);
+void kvm_write_tsc_as_guest(struct kvm_vcpu *vcpu, u64 tsc);
+void kvm_write_tsc_adjust(struct kvm_vcpu *vcpu, u64 adjust, bool host_initiated);
+int kvm_set_tsc_khz(struct kvm_vcpu *vcpu, u32 khz);
 int kvm_vcpu_ioctl_device_attr(struct kvm_vcpu *vcpu, unsigned int ioctl,
 			       const struct kvm_device_attr *attr);
 
 /* ---- fpu.c ---- */
 
+/* Fills kvm_host_xcr0 and kvm_caps.supported_xcr0 and _xss. */
+void kvm_fpu_hardware_setup(void);
+u32 kvm_xstate_size(u64 xfeatures, bool compacted);
 int kvm_fpu_vcpu_create(struct kvm_vcpu *vcpu);
 void kvm_fpu_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_fpu_vcpu_reset(struct kvm_vcpu *vcpu);
@@ -803,10 +939,24 @@ void kvm_write_vector_reg(struct kvm_vcpu *vcpu, unsigned int nr, const void *da
 
 /* ---- debug.c ---- */
 
+#define KVM_GUESTDBG_VALID	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | \
+				 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP | \
+				 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | \
+				 KVM_GUESTDBG_BLOCKIRQ)
+
+#define DR6_BD		BIT(13)	/* DR7.GD caught a MOV DR */
+#define DR6_RTM		BIT(16)	/* inverted: 0 = in a transaction */
+#define DR7_GD		BIT(13)
+
 void kvm_debug_vcpu_reset(struct kvm_vcpu *vcpu);
 int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val);	/* 0, or 1: #GP */
 unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr);
 void kvm_update_dr7(struct kvm_vcpu *vcpu);
+/* MOV to or from DR exited; does all of it.  1/0: 0 = debug exit. */
+int kvm_emulate_mov_dr(struct kvm_vcpu *vcpu, int dr, enum kvm_reg reg, bool from_dr);
+/* Puts a #DB's payload in DR6, when the exception is delivered. */
+void kvm_deliver_db_payload(struct kvm_vcpu *vcpu, unsigned long payload);
+unsigned long kvm_get_linear_rip(struct kvm_vcpu *vcpu);
 void kvm_vcpu_ioctl_get_debugregs(struct kvm_vcpu *vcpu, struct kvm_debugregs *dbg);
 int kvm_vcpu_ioctl_set_debugregs(struct kvm_vcpu *vcpu, const struct kvm_debugregs *dbg);
 int kvm_vcpu_ioctl_set_guest_debug(struct kvm_vcpu *vcpu, const struct kvm_guest_debug *dbg);
@@ -822,6 +972,7 @@ void kvm_init_debug(void);
 void kvm_exit_debug(void);
 void kvm_create_vm_debugfs(struct kvm *kvm, int fd);
 void kvm_destroy_vm_debugfs(struct kvm *kvm);
+void kvm_stats_retire(struct kvm *kvm);	/* kvm_lock held */
 
 /* ---- register access; at most one fetch from hardware for each exit ---- */
 
@@ -903,7 +1054,14 @@ static inline void kvm_edx_eax_write(struct kvm_vcpu *vcpu, u64 val)
 	vcpu->arch.regs[VCPU_REGS_RDX] = val >> 32;
 }
 
-/* With RF and with TF as the guest sees it: see x86.c for the debugger's TF. */
+/* As hardware has them. */
+static inline unsigned long kvm_get_rflags_raw(struct kvm_vcpu *vcpu)
+{
+	kvm_register_fetch(vcpu, VCPU_EXREG_RFLAGS);
+	return vcpu->arch.rflags;
+}
+
+/* As the guest has them: see x86.c for the debugger's TF. */
 unsigned long kvm_get_rflags(struct kvm_vcpu *vcpu);
 void kvm_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
 

@@ -1,0 +1,1106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kvm_main.c - module life, file descriptors, vCPU scheduling, kicks
+ *
+ * minikvm.ko does nothing when it is loaded.  A vendor module calls kvm_init()
+ * with its struct kvm_x86_ops, and from then on everything starts with a file
+ * descriptor that userspace holds:
+ *
+ *	/dev/minikvm	kvm_dev_ioctl()		what can be done; make a VM
+ *	VM fd		kvm_vm_ioctl()		memory slots; make a vCPU
+ *	vCPU fd		kvm_vcpu_ioctl()	state; KVM_RUN
+ *
+ * This file owns those three and what they stand for; what an ioctl means for
+ * x86 is in x86.c.  Read from the top: module set-up, VMX on and off on each
+ * CPU, /dev/minikvm, VMs, vCPUs, and at last how another thread makes itself
+ * heard by a running vCPU.
+ *
+ * Lifetimes.  A VM lives as long as its own fd or the fd of any of its vCPUs
+ * (users_count); vCPUs live as long as their VM.  Each fd, and so each VM,
+ * holds a reference to the vendor module through its file_operations' owner,
+ * which is why a module cannot be unloaded under a VM.
+ *
+ * VMX (or SVM) is on, on every online CPU, while there is at least one VM.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/anon_inodes.h>
+#include <linux/compat.h>
+#include <linux/cpu.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/namei.h>
+#include <linux/reboot.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <trace/events/ipi.h>
+
+#include "include/uapi/linux/minikvm.h"
+#include "kvm_host.h"
+
+MODULE_AUTHOR("the minikvm developers");
+MODULE_DESCRIPTION("A KVM small enough to read: generic core");
+MODULE_LICENSE("GPL");
+
+/* Guards vm_list and kvm_usage_count.  Taken inside cpus_read_lock(). */
+DEFINE_MUTEX(kvm_lock);
+LIST_HEAD(vm_list);
+static int kvm_usage_count;
+
+static DEFINE_PER_CPU(bool, hardware_enabled);
+static DEFINE_PER_CPU(struct kvm_vcpu *, kvm_running_vcpu);
+static DEFINE_PER_CPU(cpumask_var_t, cpu_kick_mask);
+static enum cpuhp_state kvm_online_state;
+static struct kmem_cache *kvm_vcpu_cache;
+static struct preempt_ops kvm_preempt_ops;
+
+static struct file_operations kvm_chardev_ops;
+static struct file_operations kvm_vm_fops;
+static struct file_operations kvm_vcpu_fops;
+
+static struct miscdevice kvm_dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = MINIKVM_NAME,
+	.fops = &kvm_chardev_ops,
+	.mode = 0660,
+};
+
+/* ---- virtualization on and off, CPU by CPU ---- */
+
+/* Runs on the CPU in question, with interrupts off. */
+static int hardware_enable_nolock(void)
+{
+	int r;
+
+	if (__this_cpu_read(hardware_enabled))
+		return 0;
+	r = kvm_x86_ops.hardware_enable();
+	if (!r)
+		__this_cpu_write(hardware_enabled, true);
+	return r;
+}
+
+static void hardware_disable_nolock(void *unused)
+{
+	if (!__this_cpu_read(hardware_enabled))
+		return;
+	kvm_x86_ops.hardware_disable();
+	__this_cpu_write(hardware_enabled, false);
+}
+
+static void hardware_enable_ipi(void *failed)
+{
+	int r = hardware_enable_nolock();
+
+	if (r)
+		atomic_set(failed, r);
+}
+
+/*
+ * Somebody else has virtualization on.  The kernel keeps no record of who, but
+ * there are only so many candidates, and a loaded module shows in sysfs.
+ */
+static void report_likely_owner(void)
+{
+	static const char * const candidates[] = {
+		"kvm_intel", "kvm_amd", "vboxdrv", "vmmon", "xen_hypervisor",
+	};
+	struct path path;
+	char name[64];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(candidates); i++) {
+		snprintf(name, sizeof(name), "/sys/module/%s", candidates[i]);
+		if (kern_path(name, LOOKUP_FOLLOW, &path))
+			continue;
+		path_put(&path);
+		pr_warn_ratelimited("the CPU's virtualization is in use by something else; likely owner: %s (stop its VMs, or unload it)\n",
+				    candidates[i]);
+		return;
+	}
+	pr_warn_ratelimited("the CPU's virtualization is in use by something else; no known owner is loaded\n");
+}
+
+/* One more VM: the first switches every CPU. */
+static int hardware_enable_all(void)
+{
+	atomic_t failed = ATOMIC_INIT(0);
+	int r;
+
+	cpus_read_lock();
+	mutex_lock(&kvm_lock);
+	if (kvm_usage_count++ == 0) {
+		on_each_cpu(hardware_enable_ipi, &failed, 1);
+		if (atomic_read(&failed)) {
+			on_each_cpu(hardware_disable_nolock, NULL, 1);
+			kvm_usage_count--;
+		}
+	}
+	mutex_unlock(&kvm_lock);
+	cpus_read_unlock();
+
+	r = atomic_read(&failed);
+	if (r == -EBUSY)
+		report_likely_owner();
+	return r;
+}
+
+static void hardware_disable_all(void)
+{
+	cpus_read_lock();
+	mutex_lock(&kvm_lock);
+	if (--kvm_usage_count == 0)
+		on_each_cpu(hardware_disable_nolock, NULL, 1);
+	mutex_unlock(&kvm_lock);
+	cpus_read_unlock();
+}
+
+static void check_compat_ipi(void *failed)
+{
+	int r = kvm_x86_ops.check_processor_compatibility();
+
+	if (r)
+		atomic_set(failed, r);
+}
+
+/*
+ * A CPU comes up.  This state runs in the CPU's hotplug thread before user
+ * tasks may run there; an error keeps the CPU offline.
+ */
+static int kvm_online_cpu(unsigned int cpu)
+{
+	int r;
+
+	mutex_lock(&kvm_lock);
+	preempt_disable();
+	local_irq_disable();
+	r = kvm_x86_ops.check_processor_compatibility();
+	if (!r && kvm_usage_count)
+		r = hardware_enable_nolock();
+	local_irq_enable();
+	preempt_enable();
+	mutex_unlock(&kvm_lock);
+	if (r)
+		pr_warn("CPU %u stays offline: it cannot run the VMs that exist (%d)\n", cpu, r);
+	return r;
+}
+
+/*
+ * A CPU goes down.  It must not lose VMX while a vCPU's thread can still be
+ * scheduled on it, and dynamic hotplug states come too early for that: tasks
+ * leave the CPU only after them.  The states of the "starting" section run in
+ * the CPU's last moments, interrupts off, all tasks gone; but they are a fixed
+ * list.  KVM's own belongs to kvm.ko.  So this borrows one that an x86 kernel
+ * never uses.
+ */
+#define CPUHP_AP_MINIKVM_DYING	CPUHP_AP_ARM_XEN_STARTING
+
+static int kvm_dying_cpu(unsigned int cpu)
+{
+	hardware_disable_nolock(NULL);
+	return 0;
+}
+
+static int kvm_hotplug_init(void)
+{
+	int r;
+
+	r = cpuhp_setup_state_nocalls(CPUHP_AP_MINIKVM_DYING, "minikvm:dying", NULL,
+				      kvm_dying_cpu);
+	if (r)
+		return r;
+	r = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "minikvm:online", kvm_online_cpu, NULL);
+	if (r < 0) {
+		cpuhp_remove_state_nocalls(CPUHP_AP_MINIKVM_DYING);
+		return r;
+	}
+	kvm_online_state = r;
+	return 0;
+}
+
+static void kvm_hotplug_exit(void)
+{
+	cpuhp_remove_state_nocalls(kvm_online_state);
+	cpuhp_remove_state_nocalls(CPUHP_AP_MINIKVM_DYING);
+}
+
+/*
+ * Reboot and kexec: firmware and the next kernel expect VMX off, and an INIT
+ * signal is blocked while it is on (SDM 24.8).  VMs that still run are told to
+ * stop; a thread that is between two VMX instructions at this moment is caught
+ * by their exception-table entries.
+ */
+static int kvm_reboot(struct notifier_block *nb, unsigned long val, void *v)
+{
+	struct kvm *kvm;
+
+	mutex_lock(&kvm_lock);
+	list_for_each_entry(kvm, &vm_list, vm_list)
+		kvm_vm_dead(kvm);
+	on_each_cpu(hardware_disable_nolock, NULL, 1);
+	mutex_unlock(&kvm_lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block kvm_reboot_notifier = {
+	.notifier_call = kvm_reboot,
+};
+
+/*
+ * Suspend: all CPUs but this one are offline already, tasks are frozen and
+ * interrupts off.  VMX state does not survive the sleep; the VMCSs were
+ * written to memory by hardware_disable().
+ */
+static int kvm_suspend(SYSCORE_ARG)
+{
+	if (kvm_usage_count)
+		hardware_disable_nolock(NULL);
+	return 0;
+}
+
+static void kvm_resume(SYSCORE_ARG)
+{
+	if (kvm_usage_count && hardware_enable_nolock())
+		pr_err("virtualization could not be switched on again after suspend\n");
+}
+
+DEFINE_MINIKVM_SYSCORE(kvm_syscore, kvm_suspend, kvm_resume, NULL);
+
+/* ---- module life ---- */
+
+static int kvm_alloc_kick_masks(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		if (!zalloc_cpumask_var_node(&per_cpu(cpu_kick_mask, cpu), GFP_KERNEL,
+					     cpu_to_node(cpu)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void kvm_free_kick_masks(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		free_cpumask_var(per_cpu(cpu_kick_mask, cpu));
+}
+
+static void kvm_sched_in(struct preempt_notifier *pn, int cpu);
+static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next);
+
+static int kvm_check_all_cpus(void)
+{
+	atomic_t failed = ATOMIC_INIT(0);
+
+	on_each_cpu(check_compat_ipi, &failed, 1);
+	return atomic_read(&failed);
+}
+
+/**
+ * kvm_init() - bring the generic core to life for a vendor module
+ * @ops:	the vendor; copied
+ * @vcpu_size:	of the vendor's vCPU struct, whose first member is struct kvm_vcpu
+ * @vcpu_align:	its alignment
+ * @module:	the vendor module; held by every open file descriptor
+ *
+ * Called from the vendor's module_init, once.  Everything that is set up here
+ * is taken down in reverse order by kvm_exit(), or on failure before return.
+ *
+ * Return: 0; -EBUSY if another vendor module is active; or the error of the
+ * step that failed, which has said in the log what is missing.
+ */
+int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int vcpu_align,
+	     struct module *module)
+{
+	int r;
+
+	r = kvm_arch_init(ops);
+	if (r)
+		return r;
+	r = kvm_alloc_kick_masks();
+	if (r)
+		goto err_masks;
+	r = kvm_arch_hardware_setup(ops);
+	if (r)
+		goto err_masks;
+	r = kvm_check_all_cpus();
+	if (r)
+		goto err_compat;
+	r = kvm_hotplug_init();
+	if (r)
+		goto err_compat;
+	r = register_reboot_notifier(&kvm_reboot_notifier);
+	if (r)
+		goto err_reboot;
+
+	/* get/set ioctls copy to and from arch (CPUID, XSAVE, ...), nothing else. */
+	kvm_vcpu_cache = kmem_cache_create_usercopy("minikvm_vcpu", vcpu_size, vcpu_align,
+						    SLAB_ACCOUNT, offsetof(struct kvm_vcpu, arch),
+						    sizeof_field(struct kvm_vcpu, arch), NULL);
+	if (!kvm_vcpu_cache) {
+		r = -ENOMEM;
+		goto err_cache;
+	}
+
+	kvm_chardev_ops.owner = module;
+	kvm_vm_fops.owner = module;
+	kvm_vcpu_fops.owner = module;
+
+	/* VMs can exist as soon as the device does: what they need comes first. */
+	kvm_preempt_ops.sched_in = kvm_sched_in;
+	kvm_preempt_ops.sched_out = kvm_sched_out;
+	minikvm_register_syscore(&kvm_syscore);
+	kvm_init_debug();
+	r = misc_register(&kvm_dev);
+	if (r) {
+		pr_err("the device %s cannot be registered (%d)\n", MINIKVM_NAME, r);
+		goto err_misc;
+	}
+	return 0;
+
+err_misc:
+	kvm_exit_debug();
+	minikvm_unregister_syscore(&kvm_syscore);
+	kmem_cache_destroy(kvm_vcpu_cache);
+err_cache:
+	unregister_reboot_notifier(&kvm_reboot_notifier);
+err_reboot:
+	kvm_hotplug_exit();
+err_compat:
+	kvm_arch_hardware_unsetup();
+err_masks:
+	kvm_free_kick_masks();
+	kvm_arch_exit();
+	return r;
+}
+EXPORT_SYMBOL_GPL(kvm_init);
+
+/**
+ * kvm_exit() - the mirror image of kvm_init()
+ *
+ * Called from the vendor's module_exit: no file descriptor is open, so no VM
+ * exists and VMX is off.
+ */
+void kvm_exit(void)
+{
+	misc_deregister(&kvm_dev);
+	kvm_exit_debug();
+	minikvm_unregister_syscore(&kvm_syscore);
+	kmem_cache_destroy(kvm_vcpu_cache);
+	unregister_reboot_notifier(&kvm_reboot_notifier);
+	kvm_hotplug_exit();
+	kvm_arch_hardware_unsetup();
+	kvm_free_kick_masks();
+	kvm_arch_exit();
+}
+EXPORT_SYMBOL_GPL(kvm_exit);
+
+/* ---- /dev/minikvm ---- */
+
+static int kvm_dev_ioctl_create_vm(unsigned long type);
+
+static long kvm_dev_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
+{
+	switch (ioctl) {
+	case KVM_GET_API_VERSION:
+		return arg ? -EINVAL : KVM_API_VERSION;
+	case KVM_CREATE_VM:
+		return kvm_dev_ioctl_create_vm(arg);
+	case KVM_CHECK_EXTENSION:
+		return kvm_vm_ioctl_check_extension(NULL, arg);
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return arg ? -EINVAL : KVM_VCPU_MMAP_PAGES * PAGE_SIZE;
+	default:
+		return kvm_arch_dev_ioctl(filp, ioctl, arg);
+	}
+}
+
+static struct file_operations kvm_chardev_ops = {
+	.unlocked_ioctl = kvm_dev_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+/* ---- VMs ---- */
+
+static struct kvm *kvm_create_vm(unsigned long type)
+{
+	struct kvm *kvm = kvzalloc(sizeof(*kvm), GFP_KERNEL_ACCOUNT);
+	int r;
+
+	if (!kvm)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&kvm->lock);
+	mutex_init(&kvm->slots_lock);
+	spin_lock_init(&kvm->mmu_lock);
+	INIT_LIST_HEAD(&kvm->vm_list);
+	xa_init(&kvm->vcpu_array);
+	refcount_set(&kvm->users_count, 1);
+	kvm->max_vcpu_ids = KVM_MAX_VCPU_IDS;
+	mmgrab(current->mm);
+	kvm->mm = current->mm;
+
+	r = init_srcu_struct(&kvm->srcu);
+	if (r)
+		goto err_srcu;
+	r = kvm_memslots_init(kvm);
+	if (r)
+		goto err_slots;
+	r = hardware_enable_all();
+	if (r)
+		goto err_hardware;
+	r = kvm_arch_init_vm(kvm, type);
+	if (r)
+		goto err_arch;
+
+	mutex_lock(&kvm_lock);
+	list_add(&kvm->vm_list, &vm_list);
+	mutex_unlock(&kvm_lock);
+	preempt_notifier_inc();
+	return kvm;
+
+err_arch:
+	hardware_disable_all();
+err_hardware:
+	kvm_memslots_destroy(kvm);
+err_slots:
+	cleanup_srcu_struct(&kvm->srcu);
+err_srcu:
+	mmdrop(kvm->mm);
+	kvfree(kvm);
+	return ERR_PTR(r);
+}
+
+static void kvm_destroy_vcpus(struct kvm *kvm);
+
+/* The last reference is gone: no ioctl runs, no vCPU is loaded. */
+static void kvm_destroy_vm(struct kvm *kvm)
+{
+	kvm_destroy_vm_debugfs(kvm);
+	mutex_lock(&kvm_lock);
+	list_del(&kvm->vm_list);
+	kvm_stats_retire(kvm);
+	mutex_unlock(&kvm_lock);
+	preempt_notifier_dec();
+	kvm_destroy_vcpus(kvm);
+	kvm_arch_destroy_vm(kvm);
+	hardware_disable_all();
+	kvm_memslots_destroy(kvm);
+	cleanup_srcu_struct(&kvm->srcu);
+	mmdrop(kvm->mm);
+	kvfree(kvm);
+}
+
+/**
+ * kvm_get_kvm() - take a reference to a VM that the caller knows to be alive
+ * @kvm: the VM
+ */
+void kvm_get_kvm(struct kvm *kvm)
+{
+	refcount_inc(&kvm->users_count);
+}
+
+/**
+ * kvm_put_kvm() - drop a reference; the last one destroys the VM
+ * @kvm: the VM
+ *
+ * May sleep.
+ */
+void kvm_put_kvm(struct kvm *kvm)
+{
+	if (refcount_dec_and_test(&kvm->users_count))
+		kvm_destroy_vm(kvm);
+}
+
+/**
+ * kvm_vm_dead() - nothing more can be done with this VM
+ * @kvm: the VM
+ *
+ * Every later ioctl gives EIO, and running vCPUs leave the guest with it.
+ */
+void kvm_vm_dead(struct kvm *kvm)
+{
+	WRITE_ONCE(kvm->vm_dead, true);
+	kvm_make_all_cpus_request(kvm, KVM_REQ_VM_DEAD);
+}
+
+static int kvm_dev_ioctl_create_vm(unsigned long type)
+{
+	struct file *file;
+	struct kvm *kvm;
+	int fd;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	kvm = kvm_create_vm(type);
+	if (IS_ERR(kvm)) {
+		put_unused_fd(fd);
+		return PTR_ERR(kvm);
+	}
+	file = anon_inode_getfile("kvm-vm", &kvm_vm_fops, kvm, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		kvm_put_kvm(kvm);
+		return PTR_ERR(file);
+	}
+	kvm_create_vm_debugfs(kvm, fd);
+	fd_install(fd, file);
+	return fd;
+}
+
+static int kvm_vm_release(struct inode *inode, struct file *filp)
+{
+	kvm_put_kvm(filp->private_data);
+	return 0;
+}
+
+/* Address spaces are not handed over: a VM is used from the mm that made it. */
+static bool kvm_wrong_mm_or_dead(struct kvm *kvm)
+{
+	return kvm->mm != current->mm || READ_ONCE(kvm->vm_dead);
+}
+
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id);
+
+/* Capabilities that any architecture has; the others are x86.c's. */
+static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
+{
+	const u64 dirty_log_bits = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+
+	if (cap->cap != KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
+		return kvm_arch_vm_ioctl_enable_cap(kvm, cap);
+
+	if (cap->flags || (cap->args[0] & ~dirty_log_bits))
+		return -EINVAL;
+	/* Initially-set makes sense only with manual protection. */
+	if (cap->args[0] == KVM_DIRTY_LOG_INITIALLY_SET)
+		return -EINVAL;
+	mutex_lock(&kvm->slots_lock);
+	kvm->manual_dirty_log_protect = cap->args[0];
+	mutex_unlock(&kvm->slots_lock);
+	return 0;
+}
+
+static long kvm_vm_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
+{
+	struct kvm *kvm = filp->private_data;
+	void __user *argp = (void __user *)arg;
+	union {
+		struct kvm_userspace_memory_region mem;
+		struct kvm_dirty_log log;
+		struct kvm_clear_dirty_log clear;
+		struct kvm_enable_cap cap;
+	} u;
+
+	if (kvm_wrong_mm_or_dead(kvm))
+		return -EIO;
+
+	switch (ioctl) {
+	case KVM_CREATE_VCPU:
+		return kvm_vm_ioctl_create_vcpu(kvm, arg);
+	case KVM_CHECK_EXTENSION:
+		return kvm_vm_ioctl_check_extension(kvm, arg);
+	case KVM_ENABLE_CAP:
+		if (copy_from_user(&u.cap, argp, sizeof(u.cap)))
+			return -EFAULT;
+		return kvm_vm_ioctl_enable_cap(kvm, &u.cap);
+	case KVM_SET_USER_MEMORY_REGION:
+		if (copy_from_user(&u.mem, argp, sizeof(u.mem)))
+			return -EFAULT;
+		return kvm_vm_ioctl_set_memory_region(kvm, &u.mem);
+	case KVM_GET_DIRTY_LOG:
+		if (copy_from_user(&u.log, argp, sizeof(u.log)))
+			return -EFAULT;
+		return kvm_vm_ioctl_get_dirty_log(kvm, &u.log);
+	case KVM_CLEAR_DIRTY_LOG:
+		if (copy_from_user(&u.clear, argp, sizeof(u.clear)))
+			return -EFAULT;
+		return kvm_vm_ioctl_clear_dirty_log(kvm, &u.clear);
+	default:
+		return kvm_arch_vm_ioctl(kvm, ioctl, arg);
+	}
+}
+
+#ifdef CONFIG_COMPAT
+/* A 32-bit VMM: these two structs hold a pointer, of which it sets the low half. */
+static long kvm_vm_compat_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
+{
+	struct kvm *kvm = filp->private_data;
+	void __user *argp = compat_ptr(arg);
+	struct kvm_clear_dirty_log clear;
+	struct kvm_dirty_log log;
+
+	if (kvm_wrong_mm_or_dead(kvm))
+		return -EIO;
+
+	switch (ioctl) {
+	case KVM_GET_DIRTY_LOG:
+		if (copy_from_user(&log, argp, sizeof(log)))
+			return -EFAULT;
+		log.dirty_bitmap = compat_ptr((u32)log.padding2);
+		return kvm_vm_ioctl_get_dirty_log(kvm, &log);
+	case KVM_CLEAR_DIRTY_LOG:
+		if (copy_from_user(&clear, argp, sizeof(clear)))
+			return -EFAULT;
+		clear.dirty_bitmap = compat_ptr((u32)clear.padding2);
+		return kvm_vm_ioctl_clear_dirty_log(kvm, &clear);
+	case KVM_CREATE_VCPU:
+	case KVM_CHECK_EXTENSION:
+		return kvm_vm_ioctl(filp, ioctl, arg);
+	default:
+		return kvm_arch_vm_compat_ioctl(filp, kvm, ioctl, arg);
+	}
+}
+#endif
+
+static struct file_operations kvm_vm_fops = {
+	.release = kvm_vm_release,
+	.unlocked_ioctl = kvm_vm_ioctl,
+	.llseek = noop_llseek,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = kvm_vm_compat_ioctl,
+#endif
+};
+
+/* ---- vCPUs ---- */
+
+/**
+ * kvm_get_vcpu() - the vCPU with an index
+ * @kvm: the VM
+ * @idx: 0.. in the order of creation
+ *
+ * Any context; the vCPU lives as long as @kvm.
+ *
+ * Return: the vCPU, NULL if there is none yet.
+ */
+struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx)
+{
+	if (idx >= atomic_read(&kvm->online_vcpus))
+		return NULL;
+	smp_rmb();	/* pairs with kvm_vm_ioctl_create_vcpu()'s smp_wmb() */
+	return xa_load(&kvm->vcpu_array, idx);
+}
+
+/* struct kvm_run, the port I/O page, and one that a later device will use. */
+static struct kvm_run *kvm_alloc_run_pages(void)
+{
+	BUILD_BUG_ON(sizeof(struct kvm_run) > PAGE_SIZE);
+	return alloc_pages_exact(KVM_VCPU_MMAP_PAGES * PAGE_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+}
+
+static struct kvm_vcpu *kvm_alloc_vcpu(struct kvm *kvm, u32 id)
+{
+	struct kvm_vcpu *vcpu = kmem_cache_zalloc(kvm_vcpu_cache, GFP_KERNEL_ACCOUNT);
+
+	if (!vcpu)
+		return NULL;
+	vcpu->run = kvm_alloc_run_pages();
+	if (!vcpu->run) {
+		kmem_cache_free(kvm_vcpu_cache, vcpu);
+		return NULL;
+	}
+	mutex_init(&vcpu->mutex);
+	vcpu->kvm = kvm;
+	vcpu->vcpu_id = id;
+	vcpu->cpu = -1;
+	preempt_notifier_init(&vcpu->preempt_notifier, &kvm_preempt_ops);
+	return vcpu;
+}
+
+static void kvm_free_vcpu(struct kvm_vcpu *vcpu)
+{
+	free_pages_exact(vcpu->run, KVM_VCPU_MMAP_PAGES * PAGE_SIZE);
+	kmem_cache_free(kvm_vcpu_cache, vcpu);
+}
+
+static void kvm_destroy_vcpus(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long idx;
+
+	xa_for_each(&kvm->vcpu_array, idx, vcpu) {
+		kvm_arch_vcpu_destroy(vcpu);
+		kvm_free_vcpu(vcpu);
+	}
+	xa_destroy(&kvm->vcpu_array);
+}
+
+static bool kvm_vcpu_id_is_taken(struct kvm *kvm, u32 id)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long idx;
+
+	kvm_for_each_vcpu(idx, vcpu, kvm) {
+		if (vcpu->vcpu_id == id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Make a finished vCPU visible: to the VM first, to userspace last, so that no
+ * ioctl on the new fd can meet a VM that does not know its vCPU.
+ */
+static int kvm_publish_vcpu(struct kvm *kvm, struct kvm_vcpu *vcpu)
+{
+	struct file *file;
+	char name[32];
+	int fd, r;
+
+	lockdep_assert_held(&kvm->lock);
+	if (kvm_vcpu_id_is_taken(kvm, vcpu->vcpu_id))
+		return -EEXIST;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	snprintf(name, sizeof(name), "kvm-vcpu:%d", vcpu->vcpu_id);
+	file = anon_inode_getfile(name, &kvm_vcpu_fops, vcpu, O_RDWR);
+	if (IS_ERR(file)) {
+		r = PTR_ERR(file);
+		goto err_fd;
+	}
+	vcpu->vcpu_idx = atomic_read(&kvm->online_vcpus);
+	r = xa_insert(&kvm->vcpu_array, vcpu->vcpu_idx, vcpu, GFP_KERNEL_ACCOUNT);
+	if (r)
+		goto err_file;
+	kvm_get_kvm(kvm);	/* dropped by kvm_vcpu_release() */
+	smp_wmb();		/* the array before the count: kvm_get_vcpu() */
+	atomic_inc(&kvm->online_vcpus);
+	fd_install(fd, file);
+	return fd;
+
+err_file:
+	/* The file was never seen; its release must not drop a reference. */
+	file->private_data = NULL;
+	fput(file);
+err_fd:
+	put_unused_fd(fd);
+	return r;
+}
+
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id)
+{
+	struct kvm_vcpu *vcpu;
+	int r;
+
+	mutex_lock(&kvm->lock);
+	if (id >= kvm->max_vcpu_ids || kvm->created_vcpus >= KVM_MAX_VCPUS) {
+		mutex_unlock(&kvm->lock);
+		return -EINVAL;
+	}
+	kvm->created_vcpus++;	/* from now on what must precede vCPUs is refused */
+	mutex_unlock(&kvm->lock);
+
+	r = -ENOMEM;
+	vcpu = kvm_alloc_vcpu(kvm, id);
+	if (!vcpu)
+		goto err_alloc;
+	r = kvm_arch_vcpu_create(vcpu);
+	if (r)
+		goto err_arch;
+
+	mutex_lock(&kvm->lock);
+	r = kvm_publish_vcpu(kvm, vcpu);
+	mutex_unlock(&kvm->lock);
+	if (r >= 0)
+		return r;
+
+	kvm_arch_vcpu_destroy(vcpu);
+err_arch:
+	kvm_free_vcpu(vcpu);
+err_alloc:
+	mutex_lock(&kvm->lock);
+	kvm->created_vcpus--;
+	mutex_unlock(&kvm->lock);
+	return r;
+}
+
+static int kvm_vcpu_release(struct inode *inode, struct file *filp)
+{
+	struct kvm_vcpu *vcpu = filp->private_data;
+
+	if (vcpu)
+		kvm_put_kvm(vcpu->kvm);
+	return 0;
+}
+
+static vm_fault_t kvm_vcpu_fault(struct vm_fault *vmf)
+{
+	struct kvm_vcpu *vcpu = vmf->vma->vm_file->private_data;
+
+	if (vmf->pgoff >= KVM_VCPU_MMAP_PAGES)
+		return VM_FAULT_SIGBUS;
+	vmf->page = virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE);
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct kvm_vcpu_vm_ops = {
+	.fault = kvm_vcpu_fault,
+};
+
+static int kvm_vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vma->vm_ops = &kvm_vcpu_vm_ops;
+	return 0;
+}
+
+/*
+ * KVM_SET_SIGNAL_MASK: the mask that is in force during KVM_RUN, so that a
+ * signal can be blocked outside and yet end a run (as pselect() does it).
+ */
+static int kvm_vcpu_ioctl_set_sigmask(struct kvm_vcpu *vcpu, const sigset_t *sigset)
+{
+	if (sigset) {
+		vcpu->sigset = *sigset;
+		sigdelsetmask(&vcpu->sigset, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	}
+	vcpu->sigset_active = sigset;
+	return 0;
+}
+
+static int kvm_vcpu_ioctl_signal_mask(struct kvm_vcpu *vcpu, void __user *argp, bool compat)
+{
+	struct kvm_signal_mask __user *user = argp;
+	struct kvm_signal_mask mask;
+	sigset_t sigset;
+
+	if (!argp)
+		return kvm_vcpu_ioctl_set_sigmask(vcpu, NULL);
+	if (copy_from_user(&mask, user, sizeof(mask)))
+		return -EFAULT;
+	if (mask.len != sizeof(sigset))
+		return -EINVAL;
+#ifdef CONFIG_COMPAT
+	if (compat) {
+		if (get_compat_sigset(&sigset, (compat_sigset_t __user *)user->sigset))
+			return -EFAULT;
+		return kvm_vcpu_ioctl_set_sigmask(vcpu, &sigset);
+	}
+#endif
+	if (copy_from_user(&sigset, user->sigset, sizeof(sigset)))
+		return -EFAULT;
+	return kvm_vcpu_ioctl_set_sigmask(vcpu, &sigset);
+}
+
+static int kvm_vcpu_ioctl_run(struct kvm_vcpu *vcpu)
+{
+	sigset_t saved;
+	int r;
+
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	r = kvm_arch_vcpu_ioctl_run(vcpu);
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return r;
+}
+
+static long kvm_vcpu_do_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg,
+			      bool compat)
+{
+	struct kvm_vcpu *vcpu = filp->private_data;
+	long r;
+
+	if (kvm_wrong_mm_or_dead(vcpu->kvm))
+		return -EIO;
+	if (unlikely(_IOC_TYPE(ioctl) != KVMIO))
+		return -EINVAL;
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	switch (ioctl) {
+	case KVM_RUN:
+		r = arg ? -EINVAL : kvm_vcpu_ioctl_run(vcpu);
+		break;
+	case KVM_SET_SIGNAL_MASK:
+		r = kvm_vcpu_ioctl_signal_mask(vcpu, (void __user *)arg, compat);
+		break;
+	default:
+		r = kvm_arch_vcpu_ioctl(vcpu, ioctl, arg);
+	}
+	mutex_unlock(&vcpu->mutex);
+	return r;
+}
+
+static long kvm_vcpu_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
+{
+	return kvm_vcpu_do_ioctl(filp, ioctl, arg, false);
+}
+
+#ifdef CONFIG_COMPAT
+static long kvm_vcpu_compat_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
+{
+	return kvm_vcpu_do_ioctl(filp, ioctl, (unsigned long)compat_ptr(arg), true);
+}
+#endif
+
+static struct file_operations kvm_vcpu_fops = {
+	.release = kvm_vcpu_release,
+	.unlocked_ioctl = kvm_vcpu_ioctl,
+	.mmap = kvm_vcpu_mmap,
+	.llseek = noop_llseek,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = kvm_vcpu_compat_ioctl,
+#endif
+};
+
+/* ---- a vCPU on a CPU: load, put, and the scheduler in between ---- */
+
+/**
+ * vcpu_load() - put a vCPU's state on this CPU
+ * @vcpu: the vCPU; its mutex is held
+ *
+ * From here to vcpu_put() the thread may sleep and migrate: the scheduler tells
+ * us (kvm_sched_out(), kvm_sched_in()), and the state moves along.
+ */
+void vcpu_load(struct kvm_vcpu *vcpu)
+{
+	int cpu = get_cpu();
+
+	__this_cpu_write(kvm_running_vcpu, vcpu);
+	preempt_notifier_register(&vcpu->preempt_notifier);
+	kvm_arch_vcpu_load(vcpu, cpu);
+	put_cpu();
+}
+
+/**
+ * vcpu_put() - the end of what vcpu_load() began
+ * @vcpu: the vCPU
+ */
+void vcpu_put(struct kvm_vcpu *vcpu)
+{
+	preempt_disable();
+	kvm_arch_vcpu_put(vcpu);
+	preempt_notifier_unregister(&vcpu->preempt_notifier);
+	__this_cpu_write(kvm_running_vcpu, NULL);
+	preempt_enable();
+}
+
+static void kvm_sched_in(struct preempt_notifier *pn, int cpu)
+{
+	struct kvm_vcpu *vcpu = container_of(pn, struct kvm_vcpu, preempt_notifier);
+
+	__this_cpu_write(kvm_running_vcpu, vcpu);
+	kvm_arch_vcpu_load(vcpu, cpu);
+}
+
+static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next)
+{
+	struct kvm_vcpu *vcpu = container_of(pn, struct kvm_vcpu, preempt_notifier);
+
+	kvm_arch_vcpu_put(vcpu);
+	__this_cpu_write(kvm_running_vcpu, NULL);
+}
+
+/**
+ * kvm_get_running_vcpu() - the vCPU that is loaded on this CPU
+ *
+ * Return: it, or NULL.  Stable only while preemption is off.
+ */
+struct kvm_vcpu *kvm_get_running_vcpu(void)
+{
+	return __this_cpu_read(kvm_running_vcpu);
+}
+
+/* ---- requests and kicks ---- */
+
+/*
+ * Another thread wants something of a vCPU: it sets a request bit, then makes
+ * sure that the vCPU looks.  The vCPU may just be about to enter the guest:
+ *
+ *	requester			vCPU thread (vcpu_enter_guest)
+ *	---------			-----------
+ *	set_bit(requests)		interrupts off
+ *	full barrier			mode = IN_GUEST_MODE
+ *	mode == IN_GUEST_MODE?		full barrier
+ *	  yes: send an IPI		requests?  yes: do not enter
+ *					enter the guest
+ *
+ * Each side writes, then reads what the other wrote.  With a full barrier in
+ * between on both sides, at least one of them sees the other's write: either
+ * the vCPU finds the request, or the requester finds IN_GUEST_MODE and sends an
+ * IPI.  Interrupts are off on the vCPU's CPU, so that IPI is taken in the guest
+ * and ends it.  EXITING_GUEST_MODE spares a second IPI.
+ */
+static int kvm_vcpu_exiting_guest_mode(struct kvm_vcpu *vcpu)
+{
+	return cmpxchg(&vcpu->mode, IN_GUEST_MODE, EXITING_GUEST_MODE);
+}
+
+/**
+ * kvm_vcpu_kick() - make a vCPU look at its requests and pending events
+ * @vcpu: the vCPU, not that of the calling thread
+ *
+ * Any context.  Returns before the vCPU has reacted.
+ */
+void kvm_vcpu_kick(struct kvm_vcpu *vcpu)
+{
+	int me = get_cpu();
+	int cpu = READ_ONCE(vcpu->cpu);
+
+	/* cmpxchg() is the full barrier of the left column. */
+	if (cpu != me && kvm_vcpu_exiting_guest_mode(vcpu) == IN_GUEST_MODE &&
+	    (unsigned int)cpu < nr_cpu_ids && cpu_online(cpu))
+		smp_send_reschedule(cpu);
+	put_cpu();
+}
+EXPORT_SYMBOL_GPL(kvm_vcpu_kick);
+
+static void ack_kick(void *unused)
+{
+}
+
+/**
+ * kvm_make_all_cpus_request() - ask all vCPUs of a VM, and wait till none is
+ *	in the guest that has not seen it
+ * @kvm: the VM
+ * @req: the request
+ *
+ * Spinlocks may be held, interrupts must be on.  A vCPU that enters the guest
+ * after this returns has dealt with the request.
+ */
+void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req)
+{
+	struct kvm_vcpu *vcpu;
+	struct cpumask *cpus;
+	unsigned long idx;
+	int cpu, me;
+
+	me = get_cpu();
+	cpus = this_cpu_cpumask_var_ptr(cpu_kick_mask);
+	cpumask_clear(cpus);
+	kvm_for_each_vcpu(idx, vcpu, kvm) {
+		kvm_make_request(req, vcpu);
+		/* EXITING counts: that vCPU was kicked, but may not be out yet. */
+		if (kvm_vcpu_exiting_guest_mode(vcpu) == OUTSIDE_GUEST_MODE)
+			continue;
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu != -1 && cpu != me)
+			__cpumask_set_cpu(cpu, cpus);
+	}
+	/* The answer to the call is given outside the guest: that is the wait. */
+	if (!cpumask_empty(cpus))
+		smp_call_function_many(cpus, ack_kick, NULL, true);
+	put_cpu();
+}
+
+/**
+ * kvm_flush_remote_tlbs() - no vCPU uses a translation that is gone from the EPT
+ * @kvm: the VM; its mmu_lock may be held
+ *
+ * mmu.c says when this is needed.
+ */
+void kvm_flush_remote_tlbs(struct kvm *kvm)
+{
+	atomic64_inc(&kvm->stat.remote_tlb_flush_requests);
+	kvm_make_all_cpus_request(kvm, KVM_REQ_TLB_FLUSH);
+	atomic64_inc(&kvm->stat.remote_tlb_flush);
+}

@@ -1,0 +1,1176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * x86.c - the vCPU run loop, events, control registers, capabilities
+ *
+ * The heart is three functions, each a page:
+ *
+ *	kvm_arch_vcpu_ioctl_run()	KVM_RUN: finish what userspace was asked to
+ *					do, run, report
+ *	vcpu_run()			until userspace is needed: enter the guest,
+ *					let the host's other work in between
+ *	vcpu_enter_guest()		once into the guest and out: requests,
+ *					events, the switch, the exit's handler
+ *
+ * All of it is thin: it says in which order the others do their parts.  State
+ * ioctls are in x86_state.c.
+ *
+ * Events.  vcpu->arch.exception, .nmi_* and .interrupt hold what waits.
+ * "injected" means that it is in the hands of the hardware: put there by the
+ * entry under way, or taken back because an exit interrupted its delivery; it
+ * goes first.  "pending" means not yet.  Whoever changes what could be injected
+ * makes KVM_REQ_EVENT, and kvm_inject_events() looks before the next entry.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/entry-kvm.h>
+#include <linux/module.h>
+#include <linux/kvm_para.h>
+#include <linux/uaccess.h>
+#include <linux/vtime.h>
+#include <asm/debugreg.h>
+#include <asm/trapnr.h>
+#include <trace/events/ipi.h>
+
+#include "kvm_host.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+struct kvm_x86_ops kvm_x86_ops __read_mostly;
+EXPORT_SYMBOL_GPL(kvm_x86_ops);
+struct kvm_caps kvm_caps __read_mostly;
+EXPORT_SYMBOL_GPL(kvm_caps);
+u64 kvm_host_efer __read_mostly;
+EXPORT_SYMBOL_GPL(kvm_host_efer);
+u64 kvm_host_xcr0 __read_mostly;
+EXPORT_SYMBOL_GPL(kvm_host_xcr0);
+
+/* ---- module set-up, called by kvm_init() ---- */
+
+/**
+ * kvm_arch_init() - the first step of kvm_init(): CPU features, MMU caches
+ * @ops: the vendor
+ *
+ * Return: 0, -EEXIST if another vendor module is in use, -EOPNOTSUPP, -ENOMEM.
+ */
+int kvm_arch_init(const struct kvm_x86_ops *ops)
+{
+	if (kvm_x86_ops.name) {
+		pr_err("already in use by the vendor module for %s\n", kvm_x86_ops.name);
+		return -EEXIST;
+	}
+	if (!boot_cpu_has(X86_FEATURE_FPU) || !boot_cpu_has(X86_FEATURE_FXSR)) {
+		pr_err("this CPU has no FXSAVE\n");
+		return -EOPNOTSUPP;
+	}
+	kvm_x86_ops = *ops;
+	return 0;
+}
+
+void kvm_arch_exit(void)
+{
+	kvm_x86_ops = (struct kvm_x86_ops){};
+}
+
+/**
+ * kvm_arch_hardware_setup() - what can the machine, and so a guest, do?
+ * @ops: the vendor, who says what is missing
+ *
+ * Return: 0 or the vendor's error.
+ */
+int kvm_arch_hardware_setup(const struct kvm_x86_ops *ops)
+{
+	int r;
+
+	memset(&kvm_caps, 0, sizeof(kvm_caps));
+	rdmsrl(MSR_EFER, kvm_host_efer);
+	r = ops->hardware_setup();
+	if (r)
+		return r;
+	kvm_fpu_hardware_setup();
+	kvm_set_cpu_caps();
+	kvm_init_msr_lists();
+	return 0;
+}
+
+void kvm_arch_hardware_unsetup(void)
+{
+	kvm_x86_ops.hardware_unsetup();
+}
+
+/* ---- capabilities ---- */
+
+/*
+ * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
+ * it; whatever is not in the table is 0.
+ */
+static const struct {
+	long cap;
+	int value;
+} kvm_constant_caps[] = {
+	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
+	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
+	{ KVM_CAP_NR_MEMSLOTS, KVM_USER_MEM_SLOTS },
+	{ KVM_CAP_MULTI_ADDRESS_SPACE, KVM_ADDRESS_SPACE_NUM },
+	{ KVM_CAP_READONLY_MEM, 1 },
+	{ KVM_CAP_SYNC_MMU, 1 },
+	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
+	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+	  KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET },
+	{ KVM_CAP_SET_TSS_ADDR, 1 },
+	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
+	{ KVM_CAP_EXT_CPUID, 1 },
+	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
+	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_MSR_PLATFORM_INFO, 1 },
+	{ KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
+				      KVM_MSR_EXIT_REASON_FILTER },
+	{ KVM_CAP_X86_MSR_FILTER, 1 },
+	{ KVM_CAP_MCE, KVM_MAX_MCE_BANKS },
+	{ KVM_CAP_MP_STATE, 1 },
+	{ KVM_CAP_HLT, 1 },
+	{ KVM_CAP_PCI_SEGMENT, 1 },
+	{ KVM_CAP_USER_NMI, 1 },
+	{ KVM_CAP_VCPU_EVENTS, 1 },
+	{ KVM_CAP_EXCEPTION_PAYLOAD, 1 },
+	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1 },
+	{ KVM_CAP_DEBUGREGS, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG2, KVM_GUESTDBG_VALID },
+	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
+	{ KVM_CAP_XSAVE, 1 },
+	{ KVM_CAP_SREGS2, 1 },
+	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
+	{ KVM_CAP_GET_TSC_KHZ, 1 },
+	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
+	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
+	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
+	{ KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE },
+	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+	{ KVM_CAP_ENABLE_CAP, 1 },
+	{ KVM_CAP_ENABLE_CAP_VM, 1 },
+	{ KVM_CAP_MAX_VCPUS, KVM_MAX_VCPUS },
+	{ KVM_CAP_MAX_VCPU_ID, KVM_MAX_VCPU_IDS },
+	/* QEMU wants it whatever its irqchip; without one there is nothing to route to. */
+	{ KVM_CAP_IRQ_ROUTING, KVM_MAX_IRQ_ROUTES },
+};
+
+/**
+ * kvm_vm_ioctl_check_extension() - KVM_CHECK_EXTENSION
+ * @kvm: the VM, NULL on the system file descriptor
+ * @ext: KVM_CAP_*
+ *
+ * Return: the capability's value, 0 if it is unknown or absent.
+ */
+int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
+{
+	int i;
+
+	switch (ext) {
+	case KVM_CAP_NR_VCPUS:
+		return min_t(unsigned int, num_online_cpus(), KVM_MAX_VCPUS);
+	case KVM_CAP_MAX_VCPU_ID:
+		return kvm ? kvm->max_vcpu_ids : KVM_MAX_VCPU_IDS;
+	case KVM_CAP_XCRS:
+		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case KVM_CAP_XSAVE2:
+		return kvm_xsave2_size();
+	case KVM_CAP_TSC_CONTROL:
+	case KVM_CAP_VM_TSC_CONTROL:
+		return kvm_caps.has_tsc_scaling;
+	}
+	for (i = 0; i < ARRAY_SIZE(kvm_constant_caps); i++) {
+		if (kvm_constant_caps[i].cap == ext)
+			return kvm_constant_caps[i].value;
+	}
+	return 0;
+}
+
+/* Before the first vCPU only: it decides how vCPUs are made. */
+static int kvm_enable_before_vcpus(struct kvm *kvm, u64 *field, u64 value)
+{
+	int r = -EINVAL;
+
+	mutex_lock(&kvm->lock);
+	if (!kvm->created_vcpus) {
+		*field |= value;
+		r = 0;
+	}
+	mutex_unlock(&kvm->lock);
+	return r;
+}
+
+static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
+{
+	int r = -EINVAL;
+
+	if (!ids || ids > KVM_MAX_VCPU_IDS)
+		return -EINVAL;
+	mutex_lock(&kvm->lock);
+	if (kvm->max_vcpu_ids == ids) {
+		r = 0;
+	} else if (!kvm->arch.max_vcpu_ids_set && !kvm->created_vcpus) {
+		kvm->max_vcpu_ids = ids;
+		kvm->arch.max_vcpu_ids_set = true;
+		r = 0;
+	}
+	mutex_unlock(&kvm->lock);
+	return r;
+}
+
+/**
+ * kvm_arch_vm_ioctl_enable_cap() - KVM_ENABLE_CAP on a VM
+ * @kvm: the VM
+ * @cap: from userspace, copied
+ *
+ * Return: 0 or -EINVAL, and then nothing has changed.
+ */
+int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap)
+{
+	u64 arg = cap->args[0];
+
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+		WRITE_ONCE(kvm->arch.exception_payload_enabled, arg);
+		return 0;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		WRITE_ONCE(kvm->arch.triple_fault_event, arg);
+		return 0;
+	case KVM_CAP_MSR_PLATFORM_INFO:
+		WRITE_ONCE(kvm->arch.guest_can_read_msr_platform_info, arg);
+		return 0;
+	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+		if (arg & ~1ull)
+			return -EINVAL;
+		WRITE_ONCE(kvm->arch.exit_on_emulation_error, arg);
+		return 0;
+	case KVM_CAP_X86_USER_SPACE_MSR:
+		if (arg & ~(u64)(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
+				 KVM_MSR_EXIT_REASON_FILTER))
+			return -EINVAL;
+		WRITE_ONCE(kvm->arch.user_space_msr_mask, arg);
+		return 0;
+	case KVM_CAP_X86_DISABLE_EXITS:
+		if (arg & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
+			return -EINVAL;
+		return kvm_enable_before_vcpus(kvm, &kvm->arch.disabled_exits, arg);
+	case KVM_CAP_MAX_VCPU_ID:
+		return kvm_enable_max_vcpu_id(kvm, arg);
+	}
+	return -EINVAL;
+}
+
+/* ---- VMs and vCPUs ---- */
+
+/**
+ * kvm_arch_init_vm() - the x86 part of a new VM
+ * @kvm: the VM; memory slots and VMX are ready
+ * @type: of KVM_CREATE_VM; there is only 0
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+int kvm_arch_init_vm(struct kvm *kvm, unsigned long type)
+{
+	int r;
+
+	if (type)
+		return -EINVAL;
+	r = kvm_msr_vm_init(kvm);
+	if (r)
+		return r;
+	r = kvm_mmu_init_vm(kvm);
+	if (r)
+		kvm_msr_vm_destroy(kvm);
+	return r;
+}
+
+void kvm_arch_destroy_vm(struct kvm *kvm)
+{
+	kvm_mmu_uninit_vm(kvm);
+	kvm_msr_vm_destroy(kvm);
+}
+
+/**
+ * kvm_arch_vcpu_create() - everything a vCPU owns, in its state after reset
+ * @vcpu: zeroed but for what kvm_main.c set
+ *
+ * Return: 0 or an errno, with nothing left behind.
+ */
+int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu)
+{
+	int r, idx;
+
+	r = kvm_mmu_create(vcpu);
+	if (r)
+		return r;
+	r = kvm_io_vcpu_create(vcpu);
+	if (r)
+		goto err_io;
+	r = kvm_fpu_vcpu_create(vcpu);
+	if (r)
+		goto err_fpu;
+	r = kvm_msr_vcpu_create(vcpu);
+	if (r)
+		goto err_msr;
+	kvm_cpuid_vcpu_create(vcpu);
+	r = kvm_x86_ops.vcpu_create(vcpu);
+	if (r)
+		goto err_vendor;
+
+	vcpu_load(vcpu);
+	idx = srcu_read_lock(&vcpu->kvm->srcu);
+	kvm_vcpu_reset_state(vcpu);
+	srcu_read_unlock(&vcpu->kvm->srcu, idx);
+	vcpu_put(vcpu);
+	return 0;
+
+err_vendor:
+	kvm_vcpu_free_cpuid(vcpu);
+	kvm_msr_vcpu_destroy(vcpu);
+err_msr:
+	kvm_fpu_vcpu_destroy(vcpu);
+err_fpu:
+	kvm_io_vcpu_destroy(vcpu);
+err_io:
+	kvm_mmu_destroy(vcpu);
+	return r;
+}
+
+void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu)
+{
+	kvm_x86_ops.vcpu_free(vcpu);
+	kvm_vcpu_free_cpuid(vcpu);
+	kvm_msr_vcpu_destroy(vcpu);
+	kvm_fpu_vcpu_destroy(vcpu);
+	kvm_io_vcpu_destroy(vcpu);
+	kvm_mmu_destroy(vcpu);
+}
+
+/* Preemption is off in both. */
+void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
+{
+	kvm_x86_ops.vcpu_load(vcpu, cpu);
+	WRITE_ONCE(vcpu->cpu, cpu);
+}
+
+void kvm_arch_vcpu_put(struct kvm_vcpu *vcpu)
+{
+	kvm_x86_ops.vcpu_put(vcpu);
+}
+
+/* ---- exceptions on their way to the guest ---- */
+
+enum exception_class { BENIGN, CONTRIBUTORY, PAGE_FAULT };
+
+static enum exception_class exception_class(u8 vector)
+{
+	switch (vector) {
+	case X86_TRAP_PF:
+		return PAGE_FAULT;
+	case X86_TRAP_DE:
+	case X86_TRAP_TS:
+	case X86_TRAP_NP:
+	case X86_TRAP_SS:
+	case X86_TRAP_GP:
+		return CONTRIBUTORY;
+	}
+	return BENIGN;
+}
+
+static bool makes_double_fault(u8 first, u8 second)
+{
+	enum exception_class a = exception_class(first), b = exception_class(second);
+
+	return (a == CONTRIBUTORY && b == CONTRIBUTORY) || (a == PAGE_FAULT && b != BENIGN);
+}
+
+/*
+ * One exception may already wait, or be half delivered.  The second one makes it
+ * a double fault, or a shutdown, or replaces it: the instruction will run again
+ * and raise it again (SDM 6.15, interrupt 8, table of fault combinations).
+ */
+static void kvm_multiple_exception(struct kvm_vcpu *vcpu, const struct kvm_queued_exception *new)
+{
+	struct kvm_queued_exception *ex = &vcpu->arch.exception;
+
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	if (ex->pending || ex->injected) {
+		if (ex->vector == X86_TRAP_DF) {
+			kvm_clear_exception_queue(vcpu);
+			kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+			return;
+		}
+		if (makes_double_fault(ex->vector, new->vector)) {
+			*ex = (struct kvm_queued_exception) {
+				.pending = true,
+				.vector = X86_TRAP_DF,
+				.has_error_code = true,
+			};
+			return;
+		}
+	}
+	*ex = *new;
+	ex->pending = true;
+}
+
+/**
+ * kvm_queue_exception() - raise an exception without error code in the guest
+ * @vcpu: loaded vCPU
+ * @nr: vector, 0..31
+ */
+void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr)
+{
+	kvm_multiple_exception(vcpu, &(struct kvm_queued_exception){ .vector = nr });
+}
+EXPORT_SYMBOL_GPL(kvm_queue_exception);
+
+/**
+ * kvm_queue_exception_e() - raise an exception with an error code in the guest
+ * @vcpu: loaded vCPU
+ * @nr: vector
+ * @error_code: what it pushes
+ */
+void kvm_queue_exception_e(struct kvm_vcpu *vcpu, unsigned int nr, u32 error_code)
+{
+	kvm_multiple_exception(vcpu, &(struct kvm_queued_exception){
+		.vector = nr, .has_error_code = true, .error_code = error_code });
+}
+EXPORT_SYMBOL_GPL(kvm_queue_exception_e);
+
+/**
+ * kvm_queue_exception_p() - raise an exception that changes a register
+ * @vcpu: loaded vCPU
+ * @nr: #DB
+ * @payload: bits of DR6 to become set when it is delivered
+ */
+void kvm_queue_exception_p(struct kvm_vcpu *vcpu, unsigned int nr, unsigned long payload)
+{
+	kvm_multiple_exception(vcpu, &(struct kvm_queued_exception){
+		.vector = nr, .has_payload = true, .payload = payload });
+}
+EXPORT_SYMBOL_GPL(kvm_queue_exception_p);
+
+/**
+ * kvm_requeue_exception() - an exit interrupted the delivery of an exception
+ * @vcpu: loaded vCPU
+ * @nr: vector
+ * @has_error: it has an error code
+ * @error_code: which
+ *
+ * Its side effects (CR2, DR6) are done already.
+ */
+void kvm_requeue_exception(struct kvm_vcpu *vcpu, unsigned int nr, bool has_error, u32 error_code)
+{
+	vcpu->arch.exception = (struct kvm_queued_exception) {
+		.injected = true,
+		.vector = nr,
+		.has_error_code = has_error,
+		.error_code = error_code,
+	};
+}
+EXPORT_SYMBOL_GPL(kvm_requeue_exception);
+
+/**
+ * kvm_inject_x86_exception() - raise what a page walk or the emulator found
+ * @vcpu: loaded vCPU
+ * @e: the fault; a page fault brings CR2
+ */
+void kvm_inject_x86_exception(struct kvm_vcpu *vcpu, const struct x86_exception *e)
+{
+	kvm_multiple_exception(vcpu, &(struct kvm_queued_exception){
+		.vector = e->vector,
+		.has_error_code = e->has_error_code,
+		.error_code = e->error_code,
+		.has_payload = e->vector == X86_TRAP_PF,
+		.payload = e->address,
+	});
+}
+
+void kvm_clear_exception_queue(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.exception.pending = false;
+	vcpu->arch.exception.injected = false;
+	vcpu->arch.exception.has_payload = false;
+}
+
+/**
+ * kvm_deliver_exception_payload() - the register change that comes with it
+ * @vcpu: loaded vCPU
+ *
+ * #PF sets CR2; #DB sets bits of DR6.
+ */
+void kvm_deliver_exception_payload(struct kvm_vcpu *vcpu)
+{
+	struct kvm_queued_exception *ex = &vcpu->arch.exception;
+
+	if (!ex->has_payload)
+		return;
+	ex->has_payload = false;
+	if (ex->vector == X86_TRAP_PF)
+		vcpu->arch.cr2 = ex->payload;
+	else if (ex->vector == X86_TRAP_DB)
+		kvm_deliver_db_payload(vcpu, ex->payload);
+}
+
+/* ---- events: what goes in with the next entry ---- */
+
+/* Faults report the instruction that caused them, to be run again: RF is set. */
+static bool exception_sets_rf(u8 vector)
+{
+	switch (vector) {
+	case X86_TRAP_NMI:
+	case X86_TRAP_DB:
+	case X86_TRAP_BP:
+	case X86_TRAP_OF:
+	case X86_TRAP_DF:
+	case X86_TRAP_MC:
+		return false;
+	}
+	return true;
+}
+
+static void kvm_inject_exception(struct kvm_vcpu *vcpu, bool again)
+{
+	struct kvm_queued_exception *ex = &vcpu->arch.exception;
+
+	trace_minikvm_inject(vcpu, "exception", ex->vector,
+			     ex->has_error_code ? ex->error_code : 0, again);
+	kvm_x86_ops.inject_exception(vcpu);
+	vcpu->stat.exception_injections++;
+}
+
+static void kvm_start_exception(struct kvm_vcpu *vcpu)
+{
+	struct kvm_queued_exception *ex = &vcpu->arch.exception;
+
+	kvm_deliver_exception_payload(vcpu);
+	if (exception_sets_rf(ex->vector))
+		kvm_set_rflags(vcpu, kvm_get_rflags(vcpu) | X86_EFLAGS_RF);
+	/* Delivery of #DB clears GD, so that the handler may use the registers. */
+	if (ex->vector == X86_TRAP_DB && (vcpu->arch.dr7 & DR7_GD)) {
+		vcpu->arch.dr7 &= ~DR7_GD;
+		kvm_update_dr7(vcpu);
+	}
+	ex->pending = false;
+	ex->injected = true;
+	kvm_inject_exception(vcpu, false);
+}
+
+/* What an exit interrupted goes first.  True: there was something. */
+static bool kvm_reinject_event(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_arch *arch = &vcpu->arch;
+
+	if (arch->exception.injected) {
+		kvm_inject_exception(vcpu, true);
+	} else if (arch->nmi_injected) {
+		trace_minikvm_inject(vcpu, "NMI", X86_TRAP_NMI, 0, true);
+		kvm_x86_ops.inject_nmi(vcpu);
+	} else if (arch->interrupt.injected) {
+		trace_minikvm_inject(vcpu, "interrupt", arch->interrupt.nr, 0, true);
+		kvm_x86_ops.inject_irq(vcpu, true);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool kvm_try_inject_nmi(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
+		return false;
+	vcpu->arch.nmi_pending--;
+	vcpu->arch.nmi_injected = true;
+	trace_minikvm_inject(vcpu, "NMI", X86_TRAP_NMI, 0, false);
+	kvm_x86_ops.inject_nmi(vcpu);
+	vcpu->stat.nmi_injections++;
+	return true;
+}
+
+static bool kvm_try_inject_irq(struct kvm_vcpu *vcpu)
+{
+	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
+
+	if (!kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ))
+		return false;
+	irq->pending = false;
+	irq->injected = true;
+	irq->soft = false;
+	trace_minikvm_inject(vcpu, "interrupt", irq->nr, 0, false);
+	kvm_x86_ops.inject_irq(vcpu, false);
+	vcpu->stat.irq_injections++;
+	return true;
+}
+
+/*
+ * Choose the one event that the entry delivers, in the order of SDM 6.9: what was
+ * begun, exceptions, NMI, interrupt.  For what must wait a window is opened.
+ *
+ * Returns true if a second event could follow at once and no window will tell:
+ * the entry is then to be left again as soon as the first is delivered.
+ */
+static bool kvm_inject_events(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_arch *arch = &vcpu->arch;
+	bool taken = kvm_reinject_event(vcpu);
+	bool leave_soon = false;
+
+	if (arch->exception.pending) {
+		if (!taken)
+			kvm_start_exception(vcpu);
+		else
+			leave_soon = true;
+		taken = true;
+	}
+	/* A debugger steps: interrupts and NMIs are to stay out of its way. */
+	if (arch->guest_debug & KVM_GUESTDBG_BLOCKIRQ)
+		return leave_soon;
+
+	if (arch->nmi_pending && !taken)
+		taken = kvm_try_inject_nmi(vcpu);
+	if (arch->nmi_pending)
+		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_NMI);
+	if (arch->interrupt.pending && !taken)
+		taken = kvm_try_inject_irq(vcpu);
+	if (arch->interrupt.pending)
+		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
+	return leave_soon;
+}
+
+/**
+ * kvm_ready_for_interrupt_injection() - would KVM_INTERRUPT take effect at once?
+ * @vcpu: loaded vCPU
+ */
+bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
+{
+	return !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
+	       !vcpu->arch.interrupt.pending &&
+	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
+}
+
+/* ---- the run loop ---- */
+
+/* Returns 1/0/-errno. */
+static int kvm_service_requests(struct kvm_vcpu *vcpu)
+{
+	if (kvm_check_request(KVM_REQ_VM_DEAD, vcpu))
+		return -EIO;
+	if (kvm_check_request(KVM_REQ_TRIPLE_FAULT, vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return 0;
+	}
+	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
+		kvm_x86_ops.update_intercepts(vcpu);
+	return 1;
+}
+
+/* Preemption off: the CPU whose TLB is flushed is the one that enters. */
+static void kvm_service_flush_request(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_check_request(KVM_REQ_TLB_FLUSH, vcpu))
+		return;
+	kvm_x86_ops.flush_tlb_all(vcpu);
+	vcpu->stat.tlb_flush++;
+}
+
+/*
+ * Interrupts off.  Announce that we are in the guest, then look once more whether
+ * there is a reason not to be: see kvm_vcpu_kick() for why in this order.
+ */
+static bool kvm_vcpu_must_not_enter(struct kvm_vcpu *vcpu)
+{
+	smp_store_mb(vcpu->mode, IN_GUEST_MODE);
+	return kvm_request_pending(vcpu) || xfer_to_guest_mode_work_pending();
+}
+
+/* Into the guest and out, interrupts off on both sides. */
+static void kvm_switch_to_guest_and_back(struct kvm_vcpu *vcpu)
+{
+	vtime_account_guest_enter();
+	/* The thread was scheduled in since its FPU registers were last loaded. */
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	kvm_load_guest_xsave_state(vcpu);
+	kvm_load_guest_debugregs(vcpu);
+	trace_minikvm_entry(vcpu);
+
+	kvm_x86_ops.vcpu_run(vcpu);
+
+	kvm_restore_host_debugregs(vcpu);
+	kvm_load_host_xsave_state(vcpu);
+	vcpu->mode = OUTSIDE_GUEST_MODE;
+	smp_wmb();	/* before requests are looked at again */
+	kvm_x86_ops.handle_exit_irqoff(vcpu);
+
+	/*
+	 * The interrupt that ended the guest's turn is taken here, while the
+	 * time still counts as the guest's.
+	 */
+	local_irq_enable();
+	vcpu->stat.exits++;
+	local_irq_disable();
+	vtime_account_guest_exit();
+}
+
+/*
+ * Once into the guest.  Preemptible and kvm->srcu held on entry and return; the
+ * lock is not held in the guest, so that a change of slots need not wait for it.
+ *
+ * Returns 1/0/-errno, see struct kvm_x86_ops.
+ */
+static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
+{
+	bool window = READ_ONCE(vcpu->run->request_interrupt_window);
+	bool leave_soon = false;
+	int r;
+
+	if (kvm_request_pending(vcpu)) {
+		r = kvm_service_requests(vcpu);
+		if (r <= 0)
+			return r;
+	}
+	/* Before events are chosen: it may sleep, and may fail. */
+	r = kvm_mmu_reload(vcpu);
+	if (unlikely(r))
+		return r;
+
+	preempt_disable();
+	kvm_service_flush_request(vcpu);
+	if (kvm_check_request(KVM_REQ_EVENT, vcpu) || window) {
+		leave_soon = kvm_inject_events(vcpu);
+		if (window)
+			kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
+	}
+	kvm_x86_ops.prepare_switch_to_guest(vcpu);
+	local_irq_disable();
+
+	if (unlikely(kvm_vcpu_must_not_enter(vcpu))) {
+		vcpu->mode = OUTSIDE_GUEST_MODE;
+		smp_wmb();	/* before requests are looked at again */
+		local_irq_enable();
+		preempt_enable();
+		kvm_x86_ops.cancel_injection(vcpu);
+		if (kvm_event_needs_reinjection(vcpu))
+			kvm_make_request(KVM_REQ_EVENT, vcpu);
+		return 1;
+	}
+	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
+
+	if (unlikely(leave_soon)) {
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
+		smp_send_reschedule(vcpu->cpu);
+	}
+	kvm_switch_to_guest_and_back(vcpu);
+
+	local_irq_enable();
+	preempt_enable();
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
+
+	if (trace_minikvm_exit_enabled())
+		trace_minikvm_exit(vcpu);
+	return kvm_x86_ops.handle_exit(vcpu);
+}
+
+/* Signals, rescheduling, task work: what the kernel does on the way to userspace. */
+static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
+	r = xfer_to_guest_mode_handle_work(vcpu);
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
+	if (r == -EINTR) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+	}
+	return r;
+}
+
+/* Until userspace is needed.  Returns 0 or -errno. */
+static int vcpu_run(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	for (;;) {
+		r = vcpu_enter_guest(vcpu);
+		if (r <= 0)
+			return r;
+		if (READ_ONCE(vcpu->run->request_interrupt_window) &&
+		    kvm_ready_for_interrupt_injection(vcpu)) {
+			vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+			return 0;
+		}
+		if (__xfer_to_guest_mode_work_pending()) {
+			r = kvm_handle_host_work(vcpu);
+			if (r)
+				return r;
+		}
+	}
+}
+
+/* What every KVM_RUN tells, whatever it returns. */
+static void post_kvm_run_save(struct kvm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(kvm_get_rflags(vcpu) & X86_EFLAGS_IF);
+	run->cr8 = vcpu->arch.cr8;
+	run->apic_base = vcpu->arch.apic_base;
+	run->ready_for_interrupt_injection = kvm_ready_for_interrupt_injection(vcpu);
+}
+
+/* Returns 1 to go on into the guest, 0 or -errno to return. */
+static int kvm_prepare_run(struct kvm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int (*complete)(struct kvm_vcpu *vcpu);
+	int r;
+
+	if ((READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs)) &
+	    ~(u64)KVM_SYNC_X86_VALID_FIELDS)
+		return -EINVAL;
+	if (READ_ONCE(run->kvm_dirty_regs)) {
+		r = kvm_sync_regs_to_vcpu(vcpu);
+		if (r)
+			return r;
+	}
+	/* Without a local APIC of ours the TPR is the VMM's. */
+	if (kvm_set_cr8(vcpu, READ_ONCE(run->cr8)))
+		return -EINVAL;
+
+	complete = vcpu->arch.complete_userspace_io;
+	if (complete) {
+		vcpu->arch.complete_userspace_io = NULL;
+		r = complete(vcpu);
+		if (r <= 0)
+			return r;
+	}
+	if (minikvm_immediate_exit(run)) {
+		run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+		return -EINTR;
+	}
+	return 1;
+}
+
+/**
+ * kvm_arch_vcpu_ioctl_run() - KVM_RUN
+ * @vcpu: its mutex is held
+ *
+ * Return: 0 with vcpu->run filled, or an errno.
+ */
+int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int r;
+
+	vcpu_load(vcpu);
+	kvm_load_guest_fpu(vcpu);
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
+	vcpu->ran_once = true;
+	run->flags = 0;
+
+	r = kvm_prepare_run(vcpu);
+	if (r > 0) {
+		run->exit_reason = KVM_EXIT_UNKNOWN;
+		r = vcpu_run(vcpu);
+	}
+	if (!r)
+		vcpu->stat.userspace_exits++;
+
+	kvm_put_guest_fpu(vcpu);
+	if (READ_ONCE(run->kvm_valid_regs))
+		kvm_sync_regs_from_vcpu(vcpu);
+	post_kvm_run_save(vcpu);
+	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
+	vcpu_put(vcpu);
+	return r;
+}
+
+/* ---- instructions that any vendor's exit may stand for ---- */
+
+/**
+ * kvm_skip_emulated_instruction() - an instruction is done: go to the next one
+ * @vcpu: loaded vCPU, which exited because of that instruction
+ *
+ * With TF set its end is a single-step trap, the guest's or a debugger's.
+ *
+ * Return: 1, or 0 if a debugger is to be told.
+ */
+int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu)
+{
+	unsigned long rflags = kvm_get_rflags_raw(vcpu);
+
+	kvm_x86_ops.skip_emulated_instruction(vcpu);
+	if (unlikely(rflags & X86_EFLAGS_TF))
+		return kvm_debug_after_insn(vcpu, rflags);
+	return 1;
+}
+EXPORT_SYMBOL_GPL(kvm_skip_emulated_instruction);
+
+/**
+ * kvm_emulate_halt() - HLT
+ * @vcpu: loaded vCPU
+ *
+ * Without a local APIC of ours only userspace knows what wakes the vCPU.
+ */
+int kvm_emulate_halt(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_skip_emulated_instruction(vcpu))
+		return 0;
+	vcpu->stat.halt_exits++;
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kvm_emulate_halt);
+
+/**
+ * kvm_emulate_hypercall() - VMCALL or VMMCALL
+ * @vcpu: loaded vCPU
+ *
+ * No hypercall is offered yet; the answer is KVM's for an unknown one.
+ */
+int kvm_emulate_hypercall(struct kvm_vcpu *vcpu)
+{
+	long ret = -KVM_ENOSYS;
+
+	vcpu->stat.hypercalls++;
+	if (kvm_x86_ops.get_cpl(vcpu) > 0)
+		ret = -KVM_EPERM;
+	kvm_register_write(vcpu, VCPU_REGS_RAX, ret);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+EXPORT_SYMBOL_GPL(kvm_emulate_hypercall);
+
+/**
+ * kvm_internal_error() - KVM_EXIT_INTERNAL_ERROR
+ * @vcpu: loaded vCPU
+ * @suberror: KVM_INTERNAL_ERROR_*
+ * @data: facts that help to find out why
+ * @ndata: how many
+ *
+ * Return: 0, for the run loop.
+ */
+int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, unsigned int ndata)
+{
+	struct kvm_run *run = vcpu->run;
+
+	ndata = min_t(unsigned int, ndata, ARRAY_SIZE(run->internal.data));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = suberror;
+	run->internal.ndata = ndata;
+	memcpy(run->internal.data, data, ndata * sizeof(*data));
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kvm_internal_error);
+
+/* ---- RFLAGS ---- */
+
+/**
+ * kvm_get_rflags() - RFLAGS as the guest has them
+ * @vcpu: loaded vCPU
+ *
+ * Without the TF that a debugger's single step added.
+ */
+unsigned long kvm_get_rflags(struct kvm_vcpu *vcpu)
+{
+	unsigned long rflags = kvm_get_rflags_raw(vcpu);
+
+	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		rflags &= ~X86_EFLAGS_TF;
+	return rflags;
+}
+EXPORT_SYMBOL_GPL(kvm_get_rflags);
+
+/**
+ * kvm_set_rflags() - write RFLAGS, keeping a debugger's single step going
+ * @vcpu: loaded vCPU
+ * @rflags: new value; bit 1 becomes set
+ */
+void kvm_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags)
+{
+	rflags |= X86_EFLAGS_FIXED;
+	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		rflags |= X86_EFLAGS_TF;
+	vcpu->arch.rflags = rflags;
+	kvm_register_mark_dirty(vcpu, VCPU_EXREG_RFLAGS);
+	/* IF may have become set. */
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+}
+
+/* ---- control registers: the rules of MOV to CR (SDM 2.5, vol. 2 MOV) ---- */
+
+#define CR0_DEFINED_BITS	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
+				 X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
+				 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+
+/* The combinations that always raise #GP. */
+bool kvm_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
+{
+	if (cr0 >> 32)
+		return false;
+	if ((cr0 & X86_CR0_NW) && !(cr0 & X86_CR0_CD))
+		return false;
+	if ((cr0 & X86_CR0_PG) && !(cr0 & X86_CR0_PE))
+		return false;
+	return kvm_x86_ops.is_valid_cr0(vcpu, cr0);
+}
+
+bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
+{
+	return !(cr4 & vcpu->arch.cr4_reserved_bits) && kvm_x86_ops.is_valid_cr4(vcpu, cr4);
+}
+
+/* What the guest's own TLB entries mean has changed. */
+static void kvm_flush_guest_tlb(struct kvm_vcpu *vcpu)
+{
+	preempt_disable();
+	kvm_x86_ops.flush_tlb_guest(vcpu);
+	preempt_enable();
+}
+
+/* Switching paging on: may it be, in this mode?  SDM 4.1.1, 4.4.1. */
+static bool kvm_may_enable_paging(struct kvm_vcpu *vcpu)
+{
+	struct kvm_segment cs;
+
+	if (vcpu->arch.efer & EFER_LME) {
+		kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
+		return kvm_read_cr4_bits(vcpu, X86_CR4_PAE) && !cs.l;
+	}
+	if (kvm_read_cr4_bits(vcpu, X86_CR4_PAE))
+		return load_pdptrs(vcpu, kvm_read_cr3(vcpu));
+	return true;
+}
+
+/* Switching it off: not from 64-bit mode, not with PCIDs. */
+static bool kvm_may_disable_paging(struct kvm_vcpu *vcpu)
+{
+	return !is_64_bit_mode(vcpu) && !kvm_read_cr4_bits(vcpu, X86_CR4_PCIDE);
+}
+
+/**
+ * kvm_set_cr0() - MOV to CR0
+ * @vcpu: loaded vCPU; kvm->srcu held
+ * @cr0: new value
+ *
+ * Return: 0, or 1 if the instruction raises #GP(0); then nothing has changed.
+ */
+int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
+{
+	unsigned long old = kvm_read_cr0(vcpu);
+	bool toggles_paging = (cr0 ^ old) & X86_CR0_PG;
+
+	if (!kvm_is_valid_cr0(vcpu, cr0))
+		return 1;
+	cr0 = (cr0 & CR0_DEFINED_BITS) | X86_CR0_ET;
+	if (toggles_paging && (cr0 & X86_CR0_PG) && !kvm_may_enable_paging(vcpu))
+		return 1;
+	if (toggles_paging && !(cr0 & X86_CR0_PG) && !kvm_may_disable_paging(vcpu))
+		return 1;
+
+	vcpu->arch.cr0 = cr0;
+	kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_CR0);
+	if (toggles_paging) {
+		if (vcpu->arch.efer & EFER_LME) {
+			vcpu->arch.efer ^= EFER_LMA;
+			kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_EFER);
+		}
+		kvm_flush_guest_tlb(vcpu);
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kvm_set_cr0);
+
+/**
+ * kvm_lmsw() - LMSW: the low four bits of CR0; it cannot clear PE
+ * @vcpu: loaded vCPU
+ * @msw: the operand
+ */
+void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw)
+{
+	kvm_set_cr0(vcpu, (kvm_read_cr0(vcpu) & ~0xeul) | (msw & 0xf));
+}
+EXPORT_SYMBOL_GPL(kvm_lmsw);
+
+#define CR3_NOFLUSH	BIT_ULL(63)	/* with CR4.PCIDE only, and not stored */
+
+/**
+ * kvm_set_cr3() - MOV to CR3
+ * @vcpu: loaded vCPU; kvm->srcu held
+ * @cr3: new value
+ *
+ * Return: 0, or 1 if the instruction raises #GP(0).
+ */
+int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3)
+{
+	if (kvm_read_cr4_bits(vcpu, X86_CR4_PCIDE))
+		cr3 &= ~CR3_NOFLUSH;
+	if (is_long_mode(vcpu) && (cr3 & vcpu->arch.reserved_gpa_bits))
+		return 1;
+	if (is_pae_paging(vcpu) && !load_pdptrs(vcpu, cr3))
+		return 1;
+	vcpu->arch.cr3 = cr3;
+	kvm_register_mark_dirty(vcpu, VCPU_EXREG_CR3);
+	kvm_flush_guest_tlb(vcpu);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kvm_set_cr3);
+
+#define CR4_TLB_BITS	(X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCIDE | \
+			 X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE)
+#define CR4_PDPTR_BITS	(X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_SMEP)
+
+/**
+ * kvm_set_cr4() - MOV to CR4
+ * @vcpu: loaded vCPU; kvm->srcu held
+ * @cr4: new value
+ *
+ * Return: 0, or 1 if the instruction raises #GP(0); then nothing has changed.
+ */
+int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
+{
+	unsigned long old = kvm_read_cr4(vcpu), changed = old ^ cr4;
+
+	if (!kvm_is_valid_cr4(vcpu, cr4))
+		return 1;
+	if (is_long_mode(vcpu)) {
+		if (!(cr4 & X86_CR4_PAE) || (changed & X86_CR4_LA57))
+			return 1;
+	} else if (is_paging(vcpu) && (cr4 & X86_CR4_PAE) && (changed & CR4_PDPTR_BITS)) {
+		if (!load_pdptrs(vcpu, kvm_read_cr3(vcpu)))
+			return 1;
+	}
+	if ((changed & cr4 & X86_CR4_PCIDE) &&
+	    (!is_long_mode(vcpu) || (kvm_read_cr3(vcpu) & 0xfff)))
+		return 1;
+
+	vcpu->arch.cr4 = cr4;
+	kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_CR4);
+	if (changed & CR4_TLB_BITS)
+		kvm_flush_guest_tlb(vcpu);
+	if (changed & (X86_CR4_OSXSAVE | X86_CR4_PKE))
+		kvm_update_cpuid_runtime(vcpu);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kvm_set_cr4);
+
+/**
+ * kvm_set_cr8() - the task priority, bits 7:4 of the local APIC's TPR
+ * @vcpu: loaded vCPU
+ * @cr8: new value
+ *
+ * Return: 0, or 1 if the instruction raises #GP(0).
+ */
+int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
+{
+	if (cr8 & ~0xful)
+		return 1;
+	vcpu->arch.cr8 = cr8;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kvm_set_cr8);

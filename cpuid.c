@@ -47,21 +47,19 @@ static const struct cpuid_word {
 	u32 function;
 	u8 index;
 	u8 reg;
-	u8 valid;
+	bool valid;
 } cpuid_words[NCAPINTS] = {
-#define WORD(word, fn, idx, r)	[word] = { fn, idx, CPUID_##r, 1 }
-	WORD(CPUID_1_EDX, 1, 0, EDX),
-	WORD(CPUID_1_ECX, 1, 0, ECX),
-	WORD(CPUID_6_EAX, 6, 0, EAX),
-	WORD(CPUID_7_0_EBX, 7, 0, EBX),
-	WORD(CPUID_7_ECX, 7, 0, ECX),
-	WORD(CPUID_7_EDX, 7, 0, EDX),
-	WORD(CPUID_7_1_EAX, 7, 1, EAX),
-	WORD(CPUID_D_1_EAX, 0xd, 1, EAX),
-	WORD(CPUID_8000_0001_EDX, 0x80000001, 0, EDX),
-	WORD(CPUID_8000_0001_ECX, 0x80000001, 0, ECX),
-	WORD(CPUID_8000_0008_EBX, 0x80000008, 0, EBX),
-#undef WORD
+	[CPUID_1_EDX] = { 1, 0, CPUID_EDX, true },
+	[CPUID_1_ECX] = { 1, 0, CPUID_ECX, true },
+	[CPUID_6_EAX] = { 6, 0, CPUID_EAX, true },
+	[CPUID_7_0_EBX] = { 7, 0, CPUID_EBX, true },
+	[CPUID_7_ECX] = { 7, 0, CPUID_ECX, true },
+	[CPUID_7_EDX] = { 7, 0, CPUID_EDX, true },
+	[CPUID_7_1_EAX] = { 7, 1, CPUID_EAX, true },
+	[CPUID_D_1_EAX] = { 0xd, 1, CPUID_EAX, true },
+	[CPUID_8000_0001_EDX] = { 0x80000001, 0, CPUID_EDX, true },
+	[CPUID_8000_0001_ECX] = { 0x80000001, 0, CPUID_ECX, true },
+	[CPUID_8000_0008_EBX] = { 0x80000008, 0, CPUID_EBX, true },
 };
 
 #define F(name)	(X86_FEATURE_##name)
@@ -226,7 +224,8 @@ static bool host_has(unsigned int x86_feature)
 /**
  * kvm_set_cpu_caps() - compute what guests may have
  *
- * Once, after the vendor's hardware_setup() has filled kvm_caps.
+ * Once, after the vendor's hardware_setup() and kvm_fpu_hardware_setup() have
+ * filled kvm_caps; adds kvm_caps.supported_efer.
  */
 void kvm_set_cpu_caps(void)
 {
@@ -253,6 +252,14 @@ void kvm_set_cpu_caps(void)
 
 	for (i = 0; i < ARRAY_SIZE(emulated_features); i++)
 		kvm_cpu_cap_set(emulated_features[i]);
+
+	kvm_caps.supported_efer = EFER_SCE;
+	if (kvm_cpu_cap_has(F(LM)))
+		kvm_caps.supported_efer |= EFER_LME | EFER_LMA;
+	if (kvm_cpu_cap_has(F(NX)))
+		kvm_caps.supported_efer |= EFER_NX;
+	if (kvm_cpu_cap_has(F(FXSR_OPT)))
+		kvm_caps.supported_efer |= EFER_FFXSR;
 }
 
 /* ---- KVM_GET_SUPPORTED_CPUID ---- */
@@ -690,15 +697,15 @@ static u64 cr4_reserved_bits(struct kvm_vcpu *vcpu)
 
 static u64 efer_reserved_bits(struct kvm_vcpu *vcpu)
 {
-	u64 allowed = EFER_SCE;
+	u64 reserved = ~kvm_caps.supported_efer;
 
-	if (vcpu_may_use(vcpu, F(LM)))
-		allowed |= EFER_LME | EFER_LMA;
-	if (vcpu_may_use(vcpu, F(NX)))
-		allowed |= EFER_NX;
-	if (vcpu_may_use(vcpu, F(FXSR_OPT)))
-		allowed |= EFER_FFXSR;
-	return ~(allowed & kvm_caps.supported_efer);
+	if (!vcpu_may_use(vcpu, F(LM)))
+		reserved |= EFER_LME | EFER_LMA;
+	if (!vcpu_may_use(vcpu, F(NX)))
+		reserved |= EFER_NX;
+	if (!vcpu_may_use(vcpu, F(FXSR_OPT)))
+		reserved |= EFER_FFXSR;
+	return reserved;
 }
 
 static u8 guest_maxphyaddr(struct kvm_vcpu *vcpu)
@@ -938,9 +945,8 @@ int kvm_emulate_cpuid(struct kvm_vcpu *vcpu)
 	u32 function = regs[VCPU_REGS_RAX], index = regs[VCPU_REGS_RCX];
 	struct kvm_cpuid_entry2 *entry;
 
-	/* CPUID faulting: MSR_MISC_FEATURES_ENABLES in msr.c. */
-	if (unlikely(vcpu->arch.msr_misc_features_enables & MSR_MISC_FEATURES_ENABLES_CPUID_FAULT) &&
-	    kvm_x86_ops.get_cpl(vcpu) > 0) {
+	/* CPUID faulting, the only feature in that MSR that is there to be enabled. */
+	if (unlikely(vcpu->arch.msr_misc_features_enables) && kvm_x86_ops.get_cpl(vcpu) > 0) {
 		kvm_inject_gp(vcpu, 0);
 		return 1;
 	}

@@ -59,7 +59,7 @@ static u64 host_xss;
  * kvm_fpu_hardware_setup() - learn the host's extended state
  *
  * Fills kvm_host_xcr0, kvm_caps.supported_xcr0 and kvm_caps.supported_xss.
- * Called once, before the vendor's hardware_setup(), which may take bits away.
+ * Called once, before kvm_set_cpu_caps().
  */
 void kvm_fpu_hardware_setup(void)
 {
@@ -453,26 +453,57 @@ int kvm_vcpu_ioctl_set_fpu(struct kvm_vcpu *vcpu, const struct kvm_fpu *fpu)
 /* ---- vector registers, for the emulator ---- */
 
 /* An instruction names its register, so each register is a piece of code. */
-#define VECTOR_CASE(n, ...)	case n: asm volatile(__VA_ARGS__); break
 #define VECTOR_SWITCH(nr, before, after, ...)				\
 	do {								\
 		switch (nr) {						\
-		VECTOR_CASE(0, before "0" after : __VA_ARGS__);		\
-		VECTOR_CASE(1, before "1" after : __VA_ARGS__);		\
-		VECTOR_CASE(2, before "2" after : __VA_ARGS__);		\
-		VECTOR_CASE(3, before "3" after : __VA_ARGS__);		\
-		VECTOR_CASE(4, before "4" after : __VA_ARGS__);		\
-		VECTOR_CASE(5, before "5" after : __VA_ARGS__);		\
-		VECTOR_CASE(6, before "6" after : __VA_ARGS__);		\
-		VECTOR_CASE(7, before "7" after : __VA_ARGS__);		\
-		VECTOR_CASE(8, before "8" after : __VA_ARGS__);		\
-		VECTOR_CASE(9, before "9" after : __VA_ARGS__);		\
-		VECTOR_CASE(10, before "10" after : __VA_ARGS__);	\
-		VECTOR_CASE(11, before "11" after : __VA_ARGS__);	\
-		VECTOR_CASE(12, before "12" after : __VA_ARGS__);	\
-		VECTOR_CASE(13, before "13" after : __VA_ARGS__);	\
-		VECTOR_CASE(14, before "14" after : __VA_ARGS__);	\
-		VECTOR_CASE(15, before "15" after : __VA_ARGS__);	\
+		case 0:							\
+			asm volatile(before "0" after : __VA_ARGS__);	\
+			break;						\
+		case 1:							\
+			asm volatile(before "1" after : __VA_ARGS__);	\
+			break;						\
+		case 2:							\
+			asm volatile(before "2" after : __VA_ARGS__);	\
+			break;						\
+		case 3:							\
+			asm volatile(before "3" after : __VA_ARGS__);	\
+			break;						\
+		case 4:							\
+			asm volatile(before "4" after : __VA_ARGS__);	\
+			break;						\
+		case 5:							\
+			asm volatile(before "5" after : __VA_ARGS__);	\
+			break;						\
+		case 6:							\
+			asm volatile(before "6" after : __VA_ARGS__);	\
+			break;						\
+		case 7:							\
+			asm volatile(before "7" after : __VA_ARGS__);	\
+			break;						\
+		case 8:							\
+			asm volatile(before "8" after : __VA_ARGS__);	\
+			break;						\
+		case 9:							\
+			asm volatile(before "9" after : __VA_ARGS__);	\
+			break;						\
+		case 10:						\
+			asm volatile(before "10" after : __VA_ARGS__);	\
+			break;						\
+		case 11:						\
+			asm volatile(before "11" after : __VA_ARGS__);	\
+			break;						\
+		case 12:						\
+			asm volatile(before "12" after : __VA_ARGS__);	\
+			break;						\
+		case 13:						\
+			asm volatile(before "13" after : __VA_ARGS__);	\
+			break;						\
+		case 14:						\
+			asm volatile(before "14" after : __VA_ARGS__);	\
+			break;						\
+		case 15:						\
+			asm volatile(before "15" after : __VA_ARGS__);	\
+			break;						\
 		}							\
 	} while (0)
 

@@ -1196,14 +1196,11 @@ void kvm_msr_vcpu_destroy(struct kvm_vcpu *vcpu)
  * kvm_msr_vcpu_reset() - MSRs as after RESET (SDM table 10-1)
  * @vcpu:	the vCPU, loaded
  *
- * Without EFER, which comes with the control registers, and what the vendor
- * keeps, but with the value of the PAT.
+ * Without EFER and IA32_APIC_BASE, which come with the control registers, and
+ * what the vendor keeps, but with the value of the PAT.
  */
 void kvm_msr_vcpu_reset(struct kvm_vcpu *vcpu)
 {
-	vcpu->arch.apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
-	if (vcpu->vcpu_id == 0)
-		vcpu->arch.apic_base |= MSR_IA32_APICBASE_BSP;
 	vcpu->arch.pat = 0x0007040600070406ULL;
 	memset(&vcpu->arch.mtrr, 0, sizeof(vcpu->arch.mtrr));
 	vcpu->arch.ia32_misc_enable = MISC_ENABLE_WIRED;

@@ -114,6 +114,35 @@ static unsigned int before_wrap(const struct x86_emulate_ctxt *ctxt, u64 linear,
 	return room && room < bytes ? room : bytes;
 }
 
+/*
+ * #AC: misaligned data at CPL 3 with CR0.AM and EFLAGS.AC set (SDM vol. 3,
+ * 6.15; operands above 8 bytes have rules of their own).  If the page would
+ * fault as well, a CPU may report either.
+ */
+static int check_alignment(struct x86_emulate_ctxt *ctxt, u64 linear,
+			   unsigned int bytes)
+{
+	if (!(linear & (bytes - 1)) || bytes > 8 || ctxt->cpl != 3 ||
+	    !(ctxt->rflags & X86_EFLAGS_AC) || !(ctxt->cr0 & X86_CR0_AM))
+		return X86EMUL_CONTINUE;
+	return emul_fault0(ctxt, AC_VECTOR);
+}
+
+static int mem_read(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf,
+		    unsigned int bytes, unsigned int access)
+{
+	unsigned int first = before_wrap(ctxt, linear, bytes);
+	int rc = check_alignment(ctxt, linear, bytes);
+
+	if (!rc)
+		rc = ctxt->ops->read(ctxt, linear, buf, first, access);
+	if (!rc && first < bytes)
+		rc = ctxt->ops->read(ctxt, 0, (u8 *)buf + first, bytes - first,
+				     access);
+	return rc;
+}
+
+/* Would an access to the range fault, and is all of it RAM? */
 static int mem_probe(struct x86_emulate_ctxt *ctxt, u64 linear,
 		     unsigned int bytes, unsigned int access, bool *ram)
 {
@@ -128,43 +157,12 @@ static int mem_probe(struct x86_emulate_ctxt *ctxt, u64 linear,
 	return rc;
 }
 
-/*
- * #AC: misaligned data at CPL 3 with CR0.AM and EFLAGS.AC set (SDM vol. 3,
- * 6.15; operands above 8 bytes have rules of their own).  It ranks below #PF,
- * so the pages are asked first.
- */
-static int check_alignment(struct x86_emulate_ctxt *ctxt, u64 linear,
-			   unsigned int bytes, unsigned int access)
-{
-	int rc;
-
-	if (!(linear & (bytes - 1)) || bytes > 8 || ctxt->cpl != 3 ||
-	    !(ctxt->rflags & X86_EFLAGS_AC) || !(ctxt->cr0 & X86_CR0_AM))
-		return X86EMUL_CONTINUE;
-	rc = mem_probe(ctxt, linear, bytes, access, NULL);
-	return rc ? rc : emul_fault0(ctxt, AC_VECTOR);
-}
-
-static int mem_read(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf,
-		    unsigned int bytes, unsigned int access)
-{
-	unsigned int first = before_wrap(ctxt, linear, bytes);
-	int rc = check_alignment(ctxt, linear, bytes, access);
-
-	if (!rc)
-		rc = ctxt->ops->read(ctxt, linear, buf, first, access);
-	if (!rc && first < bytes)
-		rc = ctxt->ops->read(ctxt, 0, (u8 *)buf + first, bytes - first,
-				     access);
-	return rc;
-}
-
 static int mem_write(struct x86_emulate_ctxt *ctxt, u64 linear, const void *buf,
 		     unsigned int bytes)
 {
 	unsigned int first = before_wrap(ctxt, linear, bytes);
 	unsigned int rest = bytes - first, access = X86EMUL_ACC_WRITE;
-	int rc = check_alignment(ctxt, linear, bytes, access);
+	int rc = check_alignment(ctxt, linear, bytes);
 
 	if (!rc && rest)
 		rc = mem_probe(ctxt, linear, bytes, access, NULL);
@@ -447,7 +445,7 @@ static int exec_exchange(struct x86_emulate_ctxt *ctxt)
 	default:		/* EMUL_CMPXCHG */
 		emul_alu(EMUL_CMP, bytes, acc, old, &rflags);
 		write_old = acc != old;
-		new = write_old ? old : val;	/* written either way */
+		new = write_old ? old : val;	/* memory is written either way */
 		reg = X86EMUL_RAX;
 		break;
 	}
@@ -459,8 +457,9 @@ static int exec_exchange(struct x86_emulate_ctxt *ctxt)
 		return rc;
 	if (write_old)
 		write_reg(ctxt, reg, bytes, old);
-	if (!emul_is_mem(d))
-		rm_store(ctxt, bytes, old, new);
+	/* a register that did not compare keeps its upper half too */
+	if (!emul_is_mem(d) && !(d->op == EMUL_CMPXCHG && write_old))
+		write_reg(ctxt, d->rm, bytes, new);
 	ctxt->rflags = rflags;
 	return X86EMUL_CONTINUE;
 }
@@ -900,7 +899,7 @@ static int string_io(struct x86_emulate_ctxt *ctxt, u64 *count)
 			       &linear);
 
 	if (!rc)
-		rc = check_alignment(ctxt, linear, size, side.access);
+		rc = check_alignment(ctxt, linear, size);
 	if (rc)
 		return rc;
 	n = io_batch(ctxt, *count, &side, linear);

@@ -415,7 +415,7 @@ void emul_mul(bool is_signed, unsigned int bytes, u64 *lo, u64 *hi, u64 src,
 		prod = (__int128)emul_sign_extend(*lo, bytes) *
 		       emul_sign_extend(src, bytes);
 	else
-		prod = (unsigned __int128)(*lo & mask) * (src & mask);
+		prod = (__uint128_t)(*lo & mask) * (src & mask);
 
 	*lo = (u64)prod & mask;
 	*hi = (u64)(prod >> bits) & mask;

@@ -37,8 +37,8 @@ enum {
 	GROUP_8, GROUP_9, GROUP_11, GROUP_15, GROUP_15_66,
 	BY_PREFIX = 192,
 	PFX_10 = BY_PREFIX, PFX_12, PFX_13, PFX_16, PFX_17, PFX_28, PFX_2B,
-	PFX_6E, PFX_6F, PFX_7E, PFX_AE, PFX_B8, PFX_BC, PFX_BD, PFX_D6, PFX_E7,
-	PFX_F0, PFX_38_2A, PFX_38_F0,
+	PFX_6E, PFX_6F, PFX_7E, PFX_AE, PFX_B8, PFX_BC, PFX_BD, PFX_C3, PFX_D6,
+	PFX_E7, PFX_F0, PFX_38_2A, PFX_38_F0,
 };
 
 /* Opcodes 00..3F are eight operations in these six forms. */
@@ -162,7 +162,7 @@ static const struct emul_row two_byte[256] = {
 	[0xbf] = { EMUL_MOVSX, EMUL_RM, EMUL_F_SRC16 },
 	[0xc0] = { EMUL_XADD, EMUL_MR, EMUL_F_BYTE },
 	[0xc1] = { EMUL_XADD, EMUL_MR },
-	[0xc3] = { EMUL_MOV, EMUL_MR, EMUL_F_MEM },	/* MOVNTI */
+	[0xc3] = { PFX_C3, EMUL_MR, EMUL_F_MEM | EMUL_F_NOT16 },
 	[0xc7] = { GROUP_9, EMUL_M },
 	[0xd6] = { PFX_D6, EMUL_MR },
 	[0xe7] = { PFX_E7, EMUL_MR, EMUL_F_MEM },
@@ -265,6 +265,7 @@ static const struct emul_row by_prefix[][4] = {
 	[PFX_BD - BY_PREFIX] = {
 		{ EMUL_BSR }, { EMUL_BSR }, { EMUL_LZCNT }, { EMUL_BSR },
 	},
+	[PFX_C3 - BY_PREFIX] = { { EMUL_MOV } },	/* MOVNTI */
 	[PFX_D6 - BY_PREFIX] = {			/* MOVQ */
 		[1] = { EMUL_V_SCALAR, 0, EMUL_F_SRC64 },
 	},
@@ -672,7 +673,7 @@ static void decode_operand_size(struct x86_emulate_ctxt *ctxt)
 	else if (long64 || ctxt->mode == X86EMUL_MODE_PROT32)
 		d->op_bytes = d->opsize ? 2 : 4;
 	else
-		d->op_bytes = d->opsize ? 4 : 2;
+		d->op_bytes = d->opsize || (d->flags & EMUL_F_NOT16) ? 4 : 2;
 
 	if (d->flags & EMUL_F_SRC8)
 		d->src_bytes = 1;

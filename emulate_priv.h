@@ -80,6 +80,7 @@ enum emul_operands {
 #define EMUL_F_SSE3	BIT(12)
 #define EMUL_F_SSE41	BIT(13)
 #define EMUL_F_ONLY64	BIT(14)	/* another instruction in other modes */
+#define EMUL_F_NOT16	BIT(15)	/* operand size is never 2 */
 
 /* Properties of an operation, whatever its operands. */
 #define EMUL_T_RO	BIT(0)	/* destination is read only */

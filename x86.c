@@ -31,6 +31,7 @@
 #include <asm/trapnr.h>
 #include <trace/events/ipi.h>
 
+#include "host_work.h"
 #include "kvm_host.h"
 
 #define CREATE_TRACE_POINTS
@@ -781,7 +782,7 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
 	int r;
 
 	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
-	r = xfer_to_guest_mode_handle_work(vcpu);
+	r = kvm_xfer_to_guest_mode_handle_work();
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
 	if (r == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;

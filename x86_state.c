@@ -444,7 +444,7 @@ static int kvm_set_mp_state(struct kvm_vcpu *vcpu, const struct kvm_mp_state *mp
 static void kvm_translate(struct kvm_vcpu *vcpu, struct kvm_translation *tr)
 {
 	struct x86_exception e;
-	gpa_t gpa = kvm_mmu_gva_to_gpa(vcpu, tr->linear_address, 0, &e);
+	gpa_t gpa = kvm_mmu_gva_to_gpa(vcpu, tr->linear_address, KVM_FAULT_PROBE, &e);
 
 	tr->physical_address = gpa;
 	tr->valid = gpa != INVALID_GPA;

@@ -211,7 +211,6 @@ static int exit_pio(struct kvm_vcpu *vcpu, bool in, u16 port, unsigned int size,
 	run->io.port = port;
 	run->io.count = count;
 	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
-	vcpu->stat.io_exits++;
 	vcpu->arch.complete_userspace_io = complete;
 	return 0;
 }

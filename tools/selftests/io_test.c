@@ -440,8 +440,15 @@ TEST(out_7e_quirk)
 	EXPECT_EQ((u64)out_7e_next, r.rip);
 	EXPECT_UCALL(vcpu, UCALL_DONE);
 	vm_free(vcpu->vm);
+}
 
-	vcpu = vm_long(out_7e);
+TEST(out_7e_quirk_disabled)
+{
+	struct vcpu *vcpu = vm_long(out_7e);
+	struct kvm_regs r;
+
+	if (!(vm_cap(vcpu->vm, KVM_CAP_DISABLE_QUIRKS2) & KVM_X86_QUIRK_OUT_7E_INC_RIP))
+		SKIP(return, "the quirk cannot be switched off: no KVM_CAP_DISABLE_QUIRKS2");
 	ASSERT_EQ(0, vm_enable_cap(vcpu->vm, KVM_CAP_DISABLE_QUIRKS2,
 				   KVM_X86_QUIRK_OUT_7E_INC_RIP));
 	EXPECT_EXIT(vcpu, KVM_EXIT_IO);

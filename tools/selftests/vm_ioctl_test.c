@@ -67,9 +67,10 @@ TEST_F(vm, check_extension_agrees)
 		/* The VM may know more (or less) of a few, never an errno. */
 		EXPECT_LE(0, vm)
 			TH_LOG("capability %d", cap);
-		if (cap != KVM_CAP_XSAVE2 && cap != KVM_CAP_MAX_VCPU_ID)
+		if (cap != KVM_CAP_XSAVE2 && cap != KVM_CAP_MAX_VCPU_ID) {
 			EXPECT_EQ(!!sys, !!vm)
 				TH_LOG("capability %d", cap);
+		}
 	}
 	EXPECT_EQ(0, vm_cap(self->vm, 100000));
 	close(dev);

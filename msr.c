@@ -614,7 +614,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	ROW(MSR_IA32_DEBUGCTLMSR, .set = set_debugctl),
 
 	/* Memory types: listed, so that a saved VM has them when it is restored. */
-	CONST(MSR_MTRRcap, 1, BIT(10) | BIT(8) | KVM_NR_VAR_MTRR),
+	ROW(MSR_MTRRcap, .value = BIT(10) | BIT(8) | KVM_NR_VAR_MTRR, .set = set_never),
 	ROW(MSR_MTRRdefType, .flags = MSR_LISTED, .get = get_mtrr, .set = set_mtrr),
 	ROW(MTRRphysBase_MSR(0), .count = 2 * KVM_NR_VAR_MTRR, .flags = MSR_LISTED,
 	    .get = get_mtrr, .set = set_mtrr),
@@ -994,7 +994,7 @@ static int add_msr_filter_range(struct kvm_x86_msr_filter *filter,
 
 	if (!user->nmsrs)
 		return 0;
-	if (user->flags & ~(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE))
+	if (!user->flags || user->flags & ~(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE))
 		return -EINVAL;
 	if (size > KVM_MSR_FILTER_MAX_BITMAP_SIZE)
 		return -EINVAL;
@@ -1044,8 +1044,8 @@ static struct kvm_x86_msr_filter *new_msr_filter(const struct kvm_msr_filter *us
  * The new filter replaces the old as a whole.  vCPUs obey it from their next
  * entry on.
  *
- * Return: 0; -EINVAL for unknown flags, a bitmap above
- * KVM_MSR_FILTER_MAX_BITMAP_SIZE, and a default of "deny" without any range;
+ * Return: 0; -EINVAL for unknown flags, a range of no kind of access or with a
+ * bitmap above KVM_MSR_FILTER_MAX_BITMAP_SIZE, and a default of "deny" without any range;
  * -EFAULT; -ENOMEM.  Errors leave the old filter in place.
  */
 int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user)

@@ -213,6 +213,75 @@ static void test_broken(void)
 	}
 }
 
+struct hits {
+	enum vmcs_rule rule;
+	unsigned int nr;
+};
+
+static void count_hits(void *ctx, const struct vmcs_violation *violation)
+{
+	struct hits *hits = ctx;
+
+	hits->nr += violation->rule == hits->rule;
+}
+
+/* How many tries of a sweep the checker judges otherwise than the table. */
+static unsigned int misjudged(const struct sweep *sweep, bool flip, unsigned int tries)
+{
+	struct vmcs_check_env env = the_processor();
+	unsigned int try, wrong = 0;
+	struct hits hits = { .rule = sweep->rule };
+
+	for (try = 0; try < tries; try++) {
+		load_base(sweep->base);
+		apply(sweep->changes, MAX_CHANGES);
+		if (flip)
+			vmcs[sweep->field] ^= BIT_ULL(try);
+		else
+			vmcs[sweep->field] += try;
+		hits.nr = 0;
+		vmcs_check(&env, count_hits, &hits);
+		if (!!hits.nr == !!(sweep->wrong & BIT_ULL(try)))
+			continue;
+		tap_note("  try %u, %s = 0x%llx: %s", try, vmcs_field_name(sweep->field),
+			 vmcs[sweep->field], hits.nr ? "reported" : "not reported");
+		wrong++;
+	}
+	return wrong;
+}
+
+static unsigned int field_bits(u32 encoding)
+{
+	static const u8 bits[] = {
+		[VMCS_WIDTH_16] = 16,
+		[VMCS_WIDTH_64] = 64,
+		[VMCS_WIDTH_32] = 32,
+		[VMCS_WIDTH_NATURAL] = 64,
+	};
+
+	return bits[vmcs_encoding_width(encoding)];
+}
+
+static void test_sweeps(void)
+{
+	const struct sweep *sweep;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bit_sweeps); i++) {
+		sweep = &bit_sweeps[i];
+		tap_ok(misjudged(sweep, true, field_bits(sweep->field)) == 0,
+		       "each bit of: %s: %s", bases[sweep->base].name,
+		       vmcs_field_name(sweep->field));
+	}
+	for (i = 0; i < ARRAY_SIZE(value_sweeps); i++) {
+		sweep = &value_sweeps[i];
+		/* Access rights: the type has four bits. */
+		tap_ok(misjudged(sweep, false, sweep->wrong >> 16 || !sweep->wrong ? 64 : 16) == 0,
+		       "each value of: %s: %s", bases[sweep->base].name,
+		       vmcs_field_name(sweep->field));
+	}
+}
+
 /* A rule that no row breaks is a rule that nobody has seen work. */
 static void test_every_rule_has_a_row(void)
 {
@@ -529,6 +598,7 @@ int main(int argc, char **argv)
 	test_bases();
 	test_valid();
 	test_broken();
+	test_sweeps();
 	test_every_rule_has_a_row();
 	test_names();
 	test_field_list();

@@ -6,12 +6,13 @@
  * mode, a real-mode guest, and so on.  broken[] is the test: each row changes a
  * few fields of a base so that exactly one rule is broken, and names the rule
  * and the field to be blamed.  valid[] are changes that stay within the rules;
- * they guard against a checker that cries wolf.
+ * they guard against a checker that cries wolf.  The sweeps try all values of a
+ * few bits against one rule, for its edges.
  */
 #ifndef MINIKVM_VMCS_ROWS_H
 #define MINIKVM_VMCS_ROWS_H
 
-#define MAX_CHANGES 12
+#define MAX_CHANGES 16
 
 struct change {
 	u32 field;
@@ -448,6 +449,12 @@ static const struct row broken[] = {
 	/* 27.2.4 */
 	B(OUTSIDE_IA32E, LONG_MODE, VM_EXIT_CONTROLS, "64-bit host outside IA-32e mode",
 	  SET({}), ENV(host_efer, 0)),
+	B(OUTSIDE_IA32E, REAL_MODE, VM_EXIT_CONTROLS, "64-bit host of a 16-bit guest, the same",
+	  SET({}), ENV(host_efer, 0)),
+	B(OUTSIDE_IA32E, LONG_MODE, VM_EXIT_CONTROLS, "64-bit guest of a 32-bit host, the same",
+	  SET({ VM_EXIT_CONTROLS, EXIT & ~(u64)VM_EXIT_HOST_ADDR_SPACE_SIZE },
+	      { HOST_RIP, 0x1000 }, { HOST_CR4, 0x26e0 }, { HOST_IA32_EFER, 0 }),
+	  ENV(host_efer, 0), .also = VMCS_RULE_HOST_32_GUEST_64),
 	B(INSIDE_IA32E, HOST32, VM_EXIT_CONTROLS, "32-bit host in IA-32e mode",
 	  SET({}), ENV(host_efer, EFER_LMA | EFER_LME)),
 	B(HOST_32_GUEST_64, LONG_MODE, VM_ENTRY_CONTROLS, "64-bit guest of a 32-bit host",
@@ -527,6 +534,8 @@ static const struct row broken[] = {
 	  SET({ GUEST_CS_SELECTOR, 0x32 })),
 	B(V86_BASE, V86, GUEST_DS_BASE, "DS base not selector times 16",
 	  SET({ GUEST_DS_BASE, 0x30010 })),
+	B(V86_BASE, V86, GUEST_GS_BASE, "GS base not selector times 16",
+	  SET({ GUEST_GS_BASE, 0xb8001 })),
 	B(SEG_BASE_CANONICAL, LONG_MODE, GUEST_FS_BASE, "FS base",
 	  SET({ GUEST_FS_BASE, NOT_CANONICAL })),
 	B(SEG_BASE_CANONICAL, LONG_MODE, GUEST_TR_BASE, "TR base",
@@ -537,6 +546,8 @@ static const struct row broken[] = {
 	  SET({ GUEST_CS_BASE, KERNEL })),
 	B(SEG_BASE_32, USER_MODE, GUEST_ES_BASE, "ES base above 4 GiB",
 	  SET({ GUEST_ES_BASE, 1ull << 32 })),
+	B(SEG_BASE_32, USER_MODE, GUEST_DS_BASE, "DS base above 4 GiB",
+	  SET({ GUEST_DS_BASE, 1ull << 32 })),
 	B(V86_LIMIT, V86, GUEST_GS_LIMIT, "GS limit 0xfffff", SET({ GUEST_GS_LIMIT, 0xfffff })),
 	B(V86_AR, V86, GUEST_CS_AR_BYTES, "CS of DPL 0", SET({ GUEST_CS_AR_BYTES, 0x93 })),
 	B(CS_TYPE, LONG_MODE, GUEST_CS_AR_BYTES, "CS not accessed",
@@ -715,12 +726,42 @@ static const struct row valid[] = {
 	V(LONG_MODE, "secondary controls not activated: their junk is not looked at",
 	  SET({ CPU_BASED_VM_EXEC_CONTROL, PROC & 0x7fffffff },
 	      { SECONDARY_VM_EXEC_CONTROL, 0xffffffff })),
-	V(LONG_MODE, "fields of features not in use hold junk",
+	V(LONG_MODE, "fields of controls not in use hold junk",
 	  SET({ PML_ADDRESS, ~0ull }, { APIC_ACCESS_ADDR, ~0ull }, { TPR_THRESHOLD, ~0u },
-	      { VIRTUAL_APIC_PAGE_ADDR, ~0ull }, { GUEST_BNDCFGS, ~0ull },
-	      { GUEST_IA32_RTIT_CTL, ~0ull }, { VMCS_GUEST_IA32_PKRS, ~0ull },
-	      { VMCS_HOST_S_CET, ~0ull }, { GUEST_IA32_PERF_GLOBAL_CTRL, ~0ull },
-	      { POSTED_INTR_NV, 0xffff })),
+	      { VIRTUAL_APIC_PAGE_ADDR, ~0ull }, { POSTED_INTR_NV, 0xffff },
+	      { POSTED_INTR_DESC_ADDR, 1 }, { VMREAD_BITMAP, 1 }, { VMWRITE_BITMAP, 1 },
+	      { VMCS_VE_INFORMATION_ADDRESS, 1 }, { VMCS_SPP_TABLE_POINTER, 1 },
+	      { VM_FUNCTION_CONTROL, ~0ull }, { PID_POINTER_TABLE, 1 })),
+	V(LONG_MODE, "host registers not loaded hold junk",
+	  SET({ VM_EXIT_CONTROLS, EXIT & ~(u64)(VM_EXIT_LOAD_IA32_PAT | VM_EXIT_LOAD_IA32_EFER) },
+	      { HOST_IA32_PAT, ~0ull }, { HOST_IA32_EFER, 0x1000 },
+	      { HOST_IA32_PERF_GLOBAL_CTRL, ~0ull }, { VMCS_HOST_IA32_PKRS, ~0ull },
+	      { VMCS_HOST_S_CET, ~0ull }, { VMCS_HOST_SSP, 1 },
+	      { VMCS_HOST_INTR_SSP_TABLE, NOT_CANONICAL })),
+	V(LONG_MODE, "guest registers not loaded hold junk",
+	  SET({ VM_ENTRY_CONTROLS,
+		ENTRY & ~(u64)(VM_ENTRY_LOAD_IA32_PAT | VM_ENTRY_LOAD_IA32_EFER) },
+	      { GUEST_IA32_PAT, ~0ull }, { GUEST_IA32_EFER, 0x1000 },
+	      { GUEST_IA32_DEBUGCTL, ~2ull }, { GUEST_DR7, ~0ull },
+	      { GUEST_BNDCFGS, NOT_CANONICAL | 4 }, { GUEST_IA32_RTIT_CTL, ~0ull },
+	      { GUEST_IA32_PERF_GLOBAL_CTRL, ~0ull }, { VMCS_GUEST_IA32_PKRS, ~0ull },
+	      { VMCS_GUEST_S_CET, ~0ull }, { VMCS_GUEST_SSP, 1 },
+	      { VMCS_GUEST_INTR_SSP_TABLE, NOT_CANONICAL })),
+	V(LONG_MODE, "no bitmaps, no VPID, no EPT: junk in their fields",
+	  SET({ CPU_BASED_VM_EXEC_CONTROL,
+		PROC & ~(u64)(CPU_BASED_USE_IO_BITMAPS | CPU_BASED_USE_MSR_BITMAPS) },
+	      { IO_BITMAP_A, 1 }, { IO_BITMAP_B, 1 }, { MSR_BITMAP, 1 },
+	      { SECONDARY_VM_EXEC_CONTROL, 0 }, { EPT_POINTER, ~0ull },
+	      { VIRTUAL_PROCESSOR_ID, 0x10000 })),
+	V(LONG_MODE, "VM functions but no EPTP switching",
+	  SET(PROC2_WITH(SECONDARY_EXEC_ENABLE_VMFUNC), { EPTP_LIST_ADDRESS, 1 })),
+	V(LONG_MODE, "highest values",
+	  SET({ CR3_TARGET_COUNT, 4 }, TPR_SHADOW, VID, POSTED, { POSTED_INTR_NV, 255 })),
+	V(LONG_MODE, "hardware exception 31", SET(EVENT(INTR_TYPE_HARD_EXCEPTION, 31))),
+	V(LONG_MODE, "INT n of length 15",
+	  SET(EVENT(INTR_TYPE_SOFT_INTR, 0x80), { VM_ENTRY_INSTRUCTION_LEN, 15 })),
+	V(LONG_MODE, "null SS of a 64-bit host", SET({ HOST_SS_SELECTOR, 0 })),
+	V(REAL_MODE, "EFER.LME before paging", SET({ GUEST_IA32_EFER, EFER_LME })),
 	V(LONG_MODE, "MSR areas at any address while empty",
 	  SET({ VM_EXIT_MSR_STORE_ADDR, ~0ull }, { VM_EXIT_MSR_LOAD_ADDR, 1 },
 	      { VM_ENTRY_MSR_LOAD_ADDR, BEYOND_PHYS })),
@@ -746,6 +787,9 @@ static const struct row valid[] = {
 	V(LONG_MODE, "LAM in CR3 where CR4 has it",
 	  SET({ GUEST_CR3, 0x6000000000006000 }, { HOST_CR3, 0x2000000000005000 }),
 	  ENV(cr4_fixed1, 0x10f77fff)),
+	V(LONG_MODE, "CET with WP", SET({ HOST_CR4, 0xb626e0 }, { GUEST_CR4, 0x8026e0 })),
+	V(LONG_MODE, "neither CET nor WP",
+	  SET({ HOST_CR0, 0x80040033 }, { GUEST_CR0, 0x80040033 })),
 	V(LONG_MODE, "external interrupt", SET(EXTINT)),
 	V(LONG_MODE, "NMI while STI blocks nothing", SET(NMI)),
 	V(LONG_MODE, "NMI blocked by NMI, no virtual NMIs",
@@ -767,6 +811,13 @@ static const struct row valid[] = {
 	V(LONG_MODE, "event information not valid: junk",
 	  SET({ VM_ENTRY_INTR_INFO_FIELD, 0x7fffffff })),
 	V(LONG_MODE, "interrupt ends HLT", SET(ACTIVITY(HLT), EXTINT)),
+	V(LONG_MODE, "NMI ends HLT", SET(ACTIVITY(HLT), NMI)),
+	V(LONG_MODE, "debug exception ends HLT",
+	  SET(ACTIVITY(HLT), EVENT(INTR_TYPE_HARD_EXCEPTION, 1))),
+	V(LONG_MODE, "machine check ends HLT",
+	  SET(ACTIVITY(HLT), EVENT(INTR_TYPE_HARD_EXCEPTION, 18))),
+	V(LONG_MODE, "MTF ends HLT", SET(ACTIVITY(HLT), EVENT(INTR_TYPE_OTHER_EVENT, 0))),
+	V(LONG_MODE, "NMI ends shutdown", SET(ACTIVITY(SHUTDOWN), NMI)),
 	V(LONG_MODE, "machine check in shutdown",
 	  SET(ACTIVITY(SHUTDOWN), EVENT(INTR_TYPE_HARD_EXCEPTION, 18))),
 	V(LONG_MODE, "wait-for-SIPI", SET(ACTIVITY(WAIT_SIPI))),
@@ -784,7 +835,10 @@ static const struct row valid[] = {
 	V(LONG_MODE, "reserved PDPTE bits outside PAE paging", SET({ GUEST_PDPTR0, ~0ull })),
 	V(PAE, "reserved bits of a PDPTE not present", SET({ GUEST_PDPTR1, ~1ull })),
 	V(USER_MODE, "conforming DS of a lower DPL", SET({ GUEST_DS_AR_BYTES, 0xc09f })),
+	V(USER_MODE, "conforming CS of DPL 3", SET({ GUEST_CS_AR_BYTES, 0xa0ff })),
 	V(USER_MODE, "conforming CS of DPL 0", SET({ GUEST_CS_AR_BYTES, 0xa09f })),
+	V(REAL_MODE, "any RPLs in real mode",
+	  SET({ GUEST_CS_SELECTOR, 0xf003 }, { GUEST_SS_SELECTOR, 1 }, { GUEST_DS_SELECTOR, 2 })),
 	V(REAL_MODE, "code-typed CS in real mode", SET({ GUEST_CS_AR_BYTES, 0x9b })),
 	V(REAL_MODE, "big real mode",
 	  SET({ GUEST_DS_LIMIT, 0xffffffff }, { GUEST_DS_AR_BYTES, 0x8093 })),
@@ -793,6 +847,118 @@ static const struct row valid[] = {
 	  SET({ SECONDARY_VM_EXEC_CONTROL, RESTRICTED })),
 	V(HOST32, "32-bit host", SET({}), ENV(host_efer, 0)),
 	V(LONG_MODE, "link pointer to a shadow VMCS", SET({ VMCS_LINK_POINTER, 0xa000 })),
+};
+
+/**
+ * struct sweep - which values of a few bits break a rule
+ * @rule: the rule
+ * @base: where to start
+ * @field: the field whose bits to try
+ * @wrong: bit N set: the Nth try must break @rule; clear: it must not
+ * @changes: what else to change first
+ *
+ * In bit_sweeps[] try N flips bit N of the field.  In value_sweeps[] it adds N
+ * to the field, whose low bits are 0.
+ */
+struct sweep {
+	enum vmcs_rule rule;
+	enum base base;
+	u32 field;
+	u64 wrong;
+	struct change changes[MAX_CHANGES];
+};
+
+#define S(rule_, base_, field_, wrong_, ...)					\
+	{ VMCS_RULE_##rule_, base_, field_, wrong_, { __VA_ARGS__ } }
+#define BAD_PHYS 0xffffff8000000000ull
+#define BAD_LINEAR 0xffff800000000000ull
+
+static const struct sweep bit_sweeps[] = {
+	S(PIN_CTLS_ALLOWED, LONG_MODE, PIN_BASED_VM_EXEC_CONTROL, 0xffffff16),
+	S(IO_BITMAP_A_ADDR, LONG_MODE, IO_BITMAP_A, BAD_PHYS | 0xfff),
+	S(TPR_THRESHOLD_HIGH, LONG_MODE, TPR_THRESHOLD, 0xfffffff0, TPR_SHADOW),
+	S(POSTED_DESC_ADDR, LONG_MODE, POSTED_INTR_DESC_ADDR, BAD_PHYS | 0x3f, TPR_SHADOW, VID,
+	  POSTED),
+	S(EPTP_RESERVED, LONG_MODE, EPT_POINTER, BAD_PHYS | 0xf00),
+	S(EXIT_MSR_LOAD_ADDR, LONG_MODE, VM_EXIT_MSR_LOAD_ADDR, BAD_PHYS | 0xf,
+	  { VM_EXIT_MSR_LOAD_COUNT, 1 }),
+	S(EVENT_RESERVED, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, 0x7ffff000, EXTINT),
+	S(HOST_CR3_WIDTH, LONG_MODE, HOST_CR3, BAD_PHYS),
+	S(HOST_EFER_RESERVED, LONG_MODE, HOST_IA32_EFER, ~0xd01ull),
+	S(HOST_EFER_LONG_MODE, LONG_MODE, HOST_IA32_EFER, 0x500),
+	S(HOST_SELECTOR_RPL_TI, LONG_MODE, HOST_DS_SELECTOR, 7),
+	S(HOST_BASE_CANONICAL, LONG_MODE, HOST_FS_BASE, BAD_LINEAR),
+	S(HOST_64_RIP, LONG_MODE, HOST_RIP, BAD_LINEAR),
+	S(HOST_S_CET, LONG_MODE, VMCS_HOST_S_CET, BAD_LINEAR | 0x3c0, HOST_WITH_CET),
+	S(GUEST_CR0_FIXED, REAL_MODE, GUEST_CR0, 0xffffffff00000020),
+	S(GUEST_CR4_FIXED, LONG_MODE, GUEST_CR4, 0xffffffffff08a000),
+	S(GUEST_CR3_WIDTH, LONG_MODE, GUEST_CR3, BAD_PHYS),
+	S(GUEST_DEBUGCTL, LONG_MODE, GUEST_IA32_DEBUGCTL, 0xffffffffffff0038,
+	  ENTRY_WITH(VM_ENTRY_LOAD_DEBUG_CONTROLS)),
+	S(GUEST_DR7_HIGH, LONG_MODE, GUEST_DR7, 0xffffffff00000000,
+	  ENTRY_WITH(VM_ENTRY_LOAD_DEBUG_CONTROLS)),
+	S(GUEST_PAT, LONG_MODE, GUEST_IA32_PAT, 0xfafafafafafafafa, { GUEST_IA32_PAT, 0 }),
+	S(GUEST_EFER_RESERVED, LONG_MODE, GUEST_IA32_EFER, ~0xd01ull),
+	S(GUEST_BNDCFGS_RESERVED, LONG_MODE, GUEST_BNDCFGS, 0xffc,
+	  ENTRY_WITH(VM_ENTRY_LOAD_BNDCFGS)),
+	S(GUEST_S_CET, LONG_MODE, VMCS_GUEST_S_CET, BAD_LINEAR | 0x3c0, GUEST_WITH_CET),
+	S(SEG_BASE_32, LONG_MODE, GUEST_CS_BASE, 0xffffffff00000000),
+	S(SEG_AR_RESERVED, LONG_MODE, GUEST_CS_AR_BYTES, 0xfffe0f00),
+	S(TR_AR_RESERVED, LONG_MODE, GUEST_TR_AR_BYTES, 0xfffe0f00),
+	S(LDTR_AR_RESERVED, USER_MODE, GUEST_LDTR_AR_BYTES, 0xfffe0f00),
+	S(SEG_G_ONE, REAL_MODE, GUEST_DS_LIMIT, 0xfff00000),
+	S(SEG_G_ZERO, LONG_MODE, GUEST_CS_LIMIT, 0xfff),
+	S(TR_G_ONE, LONG_MODE, GUEST_TR_LIMIT, 0xfff00000),
+	S(TR_G_ZERO, LONG_MODE, GUEST_TR_LIMIT, 0xfff, { GUEST_TR_LIMIT, 0xfff },
+	  { GUEST_TR_AR_BYTES, 0x808b }),
+	S(LDTR_G_ONE, USER_MODE, GUEST_LDTR_LIMIT, 0xfff00000),
+	S(TABLE_LIMIT_16, LONG_MODE, GUEST_GDTR_LIMIT, 0xffff0000),
+	S(TABLE_LIMIT_16, LONG_MODE, GUEST_IDTR_LIMIT, 0xffff0000),
+	S(GUEST_RIP_32, REAL_MODE, GUEST_RIP, 0xffffffff00000000),
+	S(GUEST_RIP_64, LONG_MODE, GUEST_RIP, 0xffff000000000000),
+	S(RFLAGS_RESERVED, LONG_MODE, GUEST_RFLAGS, 0xffffffffffc0802a),
+	S(BLOCKING_RESERVED, LONG_MODE, GUEST_INTERRUPTIBILITY_INFO, 0xffffffe0),
+	S(PENDING_DBG_RESERVED, LONG_MODE, GUEST_PENDING_DBG_EXCEPTIONS, 0xfffffffffffea7f0),
+	S(LINK_POINTER, LONG_MODE, VMCS_LINK_POINTER, BAD_PHYS | 0xfff,
+	  { VMCS_LINK_POINTER, 0xa000 }),
+	S(PDPTE_RESERVED, PAE, GUEST_PDPTR2, BAD_PHYS | 0x1e6),
+};
+
+static const struct sweep value_sweeps[] = {
+	S(EVENT_VECTOR, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, ~0xffffffffull,
+	  EVENT(INTR_TYPE_HARD_EXCEPTION, 0)),
+	S(EVENT_VECTOR, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, ~4ull, EVENT(INTR_TYPE_NMI_INTR, 0)),
+	S(EVENT_VECTOR, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, ~1ull,
+	  EVENT(INTR_TYPE_OTHER_EVENT, 0)),
+	S(EVENT_VECTOR, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, 0, EVENT(INTR_TYPE_SOFT_INTR, 0)),
+	S(EVENT_ERROR_CODE_MISSING, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, 0x27d00,
+	  EVENT(INTR_TYPE_HARD_EXCEPTION, 0)),
+	S(EVENT_ERROR_CODE_EXTRA, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, ~0x27d00ull,
+	  EVENT(INTR_TYPE_HARD_EXCEPTION | INTR_INFO_DELIVER_CODE_MASK, 0)),
+	S(EVENT_INSTRUCTION_LEN, LONG_MODE, VM_ENTRY_INSTRUCTION_LEN, ~0xfffeull,
+	  EVENT(INTR_TYPE_PRIV_SW_EXCEPTION, 1)),
+	S(CR3_TARGET_COUNT, LONG_MODE, CR3_TARGET_COUNT, ~0x1full),
+	S(CS_TYPE, LONG_MODE, GUEST_CS_AR_BYTES, 0x55f7, { GUEST_CS_AR_BYTES, 0xa090 }),
+	S(CS_TYPE, USER_MODE, GUEST_CS_AR_BYTES, 0x55ff, { GUEST_CS_AR_BYTES, 0xa0f0 }),
+	S(CS_DPL_DATA, LONG_MODE, GUEST_CS_AR_BYTES, 0x0008, { GUEST_CS_AR_BYTES, 0xa0f0 }),
+	S(CS_DPL_NONCONFORMING, LONG_MODE, GUEST_CS_AR_BYTES, 0x0a00,
+	  { GUEST_CS_AR_BYTES, 0xa0f0 }),
+	S(CS_DPL_CONFORMING, LONG_MODE, GUEST_CS_AR_BYTES, 0xa000, { GUEST_CS_AR_BYTES, 0xa0f0 }),
+	S(SS_TYPE, LONG_MODE, GUEST_SS_AR_BYTES, 0xff77, { GUEST_SS_AR_BYTES, 0xc090 }),
+	S(DATA_SEG_ACCESSED, USER_MODE, GUEST_DS_AR_BYTES, 0x5555, { GUEST_DS_AR_BYTES, 0xc0f0 }),
+	S(DATA_SEG_READABLE, USER_MODE, GUEST_ES_AR_BYTES, 0x3300, { GUEST_ES_AR_BYTES, 0xc0f0 }),
+	S(DATA_SEG_DPL, USER_MODE, GUEST_FS_AR_BYTES, 0x0fff, { GUEST_FS_AR_BYTES, 0xc0d0 }),
+	S(TR_TYPE, LONG_MODE, GUEST_TR_AR_BYTES, 0xf7ff, { GUEST_TR_AR_BYTES, 0x80 }),
+	S(TR_TYPE, PAE, GUEST_TR_AR_BYTES, 0xf7f7, { GUEST_TR_AR_BYTES, 0x80 }),
+	S(LDTR_TYPE, USER_MODE, GUEST_LDTR_AR_BYTES, 0xfffb, { GUEST_LDTR_AR_BYTES, 0x80 }),
+	S(ACTIVITY_SUPPORTED, LONG_MODE, GUEST_ACTIVITY_STATE, ~0xfull),
+	/* In HLT the only hardware exceptions are #DB and #MC, in shutdown #MC. */
+	S(ACTIVITY_EVENT, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, ~0x40002ull,
+	  EVENT(INTR_TYPE_HARD_EXCEPTION, 0), ACTIVITY(HLT)),
+	S(ACTIVITY_EVENT, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, ~0x40000ull,
+	  EVENT(INTR_TYPE_HARD_EXCEPTION, 0), ACTIVITY(SHUTDOWN)),
+	S(ACTIVITY_EVENT, LONG_MODE, VM_ENTRY_INTR_INFO_FIELD, 0,
+	  EVENT(INTR_TYPE_HARD_EXCEPTION, 0)),
 };
 
 #endif /* MINIKVM_VMCS_ROWS_H */

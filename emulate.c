@@ -22,8 +22,10 @@
  * accesses, breakpoints and #DB are the binding's.
  *
  * Left out on purpose: loading segment registers, far branches, system, FPU,
- * MMX and AVX-512 instructions; vector moves between registers; a LOCKed operand
- * that wraps at the top of the linear address space.  All are unhandleable.
+ * MMX and AVX-512 instructions; stack instructions that no one points at a device
+ * (PUSHA, PUSHF, PUSH sreg, ENTER); vector moves between registers; a LOCKed
+ * operand that wraps at the top of the linear address space.  All are
+ * unhandleable.
  */
 #include "emulate_priv.h"
 

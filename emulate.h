@@ -62,8 +62,8 @@
  *
  *  1. fetch() first: at most two calls, each inside one page, the second one
  *     only if the instruction really goes on there.
- *  2. then get_segment(), get_vec(), probe(): no side effects.  probe() may
- *     also come between the reads;
+ *  2. then, and between the reads, get_segment(), get_vec(), probe(): no side
+ *     effects;
  *  3. then at most two reads of operands: none, one (loads, read-modify-write,
  *     OUTS, POP m), or two (CMPS: source [rSI] then [rDI]).  Each may be
  *     answered IO_NEEDED.  A permission-bitmap check makes two more reads
@@ -193,7 +193,7 @@ struct x86emul_segment {
 
 struct x86emul_exception {
 	u8 vector;
-	bool has_error;
+	bool has_error;	/* never in real mode, as far as the core raises it */
 	u32 error_code;
 	u64 cr2;	/* #PF only */
 };
@@ -298,7 +298,8 @@ struct x86_emulate_ops {
 
 	/**
 	 * @get_segment: called at most once per segment and instruction, and
-	 * only for what is needed (in 64-bit mode: FS, GS, TR).
+	 * only for what is needed (in 64-bit mode: FS, GS, TR; any for MOV m,
+	 * sreg).
 	 */
 	void (*get_segment)(struct x86_emulate_ctxt *ctxt, enum x86emul_seg seg,
 			    struct x86emul_segment *out);

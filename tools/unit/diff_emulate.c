@@ -21,7 +21,7 @@
 #include "native.h"
 #include "tap.h"
 
-#define DEFAULT_CASES	5000000
+#define DEFAULT_CASES	3000000
 #define WINDOW		1024	/* bytes of memory in play */
 #define MAX_REPORTS	5
 

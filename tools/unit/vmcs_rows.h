@@ -489,6 +489,8 @@ static const struct row broken[] = {
 	  SET({ GUEST_CR4, 0x22000 })),
 	B(GUEST_CR3_WIDTH, LONG_MODE, GUEST_CR3, "CR3 too wide",
 	  SET({ GUEST_CR3, 0x8000000000000000 })),
+	B(GUEST_CR3_WIDTH, LONG_MODE, GUEST_CR3, "CR3 bit 63 beside LAM",
+	  SET({ GUEST_CR3, 0xe000000000006000 }), ENV(cr4_fixed1, 0x10f77fff)),
 	B(GUEST_DR7_HIGH, LONG_MODE, GUEST_DR7, "DR7 too wide",
 	  SET(ENTRY_WITH(VM_ENTRY_LOAD_DEBUG_CONTROLS), { GUEST_DR7, 0x100000400 })),
 	B(GUEST_SYSENTER_CANONICAL, LONG_MODE, GUEST_SYSENTER_ESP, "SYSENTER_ESP",
@@ -720,6 +722,10 @@ static const struct row broken[] = {
 	  SET({ GUEST_PDPTR3, 0x8000000000001001 })),
 };
 
+#define EXIT_NO_LOADS (EXIT & ~(u64)(VM_EXIT_LOAD_IA32_PAT | VM_EXIT_LOAD_IA32_EFER))
+#define ENTRY_NO_LOADS (ENTRY & ~(u64)(VM_ENTRY_LOAD_IA32_PAT | VM_ENTRY_LOAD_IA32_EFER))
+#define PROC_NO_BITMAPS (PROC & ~(u64)(CPU_BASED_USE_IO_BITMAPS | CPU_BASED_USE_MSR_BITMAPS))
+
 #define V(base_, name_, ...) { .base = base_, .name = name_, __VA_ARGS__ }
 
 static const struct row valid[] = {
@@ -733,14 +739,13 @@ static const struct row valid[] = {
 	      { VMCS_VE_INFORMATION_ADDRESS, 1 }, { VMCS_SPP_TABLE_POINTER, 1 },
 	      { VM_FUNCTION_CONTROL, ~0ull }, { PID_POINTER_TABLE, 1 })),
 	V(LONG_MODE, "host registers not loaded hold junk",
-	  SET({ VM_EXIT_CONTROLS, EXIT & ~(u64)(VM_EXIT_LOAD_IA32_PAT | VM_EXIT_LOAD_IA32_EFER) },
+	  SET({ VM_EXIT_CONTROLS, EXIT_NO_LOADS },
 	      { HOST_IA32_PAT, ~0ull }, { HOST_IA32_EFER, 0x1000 },
 	      { HOST_IA32_PERF_GLOBAL_CTRL, ~0ull }, { VMCS_HOST_IA32_PKRS, ~0ull },
 	      { VMCS_HOST_S_CET, ~0ull }, { VMCS_HOST_SSP, 1 },
 	      { VMCS_HOST_INTR_SSP_TABLE, NOT_CANONICAL })),
 	V(LONG_MODE, "guest registers not loaded hold junk",
-	  SET({ VM_ENTRY_CONTROLS,
-		ENTRY & ~(u64)(VM_ENTRY_LOAD_IA32_PAT | VM_ENTRY_LOAD_IA32_EFER) },
+	  SET({ VM_ENTRY_CONTROLS, ENTRY_NO_LOADS },
 	      { GUEST_IA32_PAT, ~0ull }, { GUEST_IA32_EFER, 0x1000 },
 	      { GUEST_IA32_DEBUGCTL, ~2ull }, { GUEST_DR7, ~0ull },
 	      { GUEST_BNDCFGS, NOT_CANONICAL | 4 }, { GUEST_IA32_RTIT_CTL, ~0ull },
@@ -748,8 +753,7 @@ static const struct row valid[] = {
 	      { VMCS_GUEST_S_CET, ~0ull }, { VMCS_GUEST_SSP, 1 },
 	      { VMCS_GUEST_INTR_SSP_TABLE, NOT_CANONICAL })),
 	V(LONG_MODE, "no bitmaps, no VPID, no EPT: junk in their fields",
-	  SET({ CPU_BASED_VM_EXEC_CONTROL,
-		PROC & ~(u64)(CPU_BASED_USE_IO_BITMAPS | CPU_BASED_USE_MSR_BITMAPS) },
+	  SET({ CPU_BASED_VM_EXEC_CONTROL, PROC_NO_BITMAPS },
 	      { IO_BITMAP_A, 1 }, { IO_BITMAP_B, 1 }, { MSR_BITMAP, 1 },
 	      { SECONDARY_VM_EXEC_CONTROL, 0 }, { EPT_POINTER, ~0ull },
 	      { VIRTUAL_PROCESSOR_ID, 0x10000 })),
@@ -776,6 +780,8 @@ static const struct row valid[] = {
 	V(LONG_MODE, "EPT with accessed and dirty flags, 5 levels, uncacheable",
 	  SET({ EPT_POINTER, 0x4060 }),
 	  ENV(ept_vpid_cap, VMX_EPTP_UC_BIT | VMX_EPT_PAGE_WALK_5_BIT | VMX_EPT_AD_BIT)),
+	V(LONG_MODE, "EPT with supervisor shadow stacks", SET({ EPT_POINTER, 0x409e }),
+	  ENV(ept_vpid_cap, VMX_EPTP_WB_BIT | VMX_EPT_PAGE_WALK_4_BIT | (1ull << 23))),
 	V(LONG_MODE, "all that rests on EPT",
 	  SET(PROC2_WITH(SECONDARY_EXEC_ENABLE_PML | SECONDARY_EXEC_MODE_BASED_EPT_EXEC |
 			 SECONDARY_EXEC_ENABLE_VMFUNC | SECONDARY_EXEC_SHADOW_VMCS |
@@ -824,6 +830,8 @@ static const struct row valid[] = {
 	V(LONG_MODE, "single-step after STI",
 	  SET(BLOCKING(GUEST_INTR_STATE_STI), RFLAGS(X86_EFLAGS_TF | X86_EFLAGS_IF),
 	      { GUEST_PENDING_DBG_EXCEPTIONS, 0x4000 })),
+	V(LONG_MODE, "single-step, nothing blocked: BS need not be pending",
+	  SET(RFLAGS(X86_EFLAGS_TF | X86_EFLAGS_IF))),
 	V(LONG_MODE, "pending RTM exception", SET({ GUEST_PENDING_DBG_EXCEPTIONS, 0x11000 })),
 	V(LONG_MODE, "pending bus-lock exception", SET({ GUEST_PENDING_DBG_EXCEPTIONS, 0x800 })),
 	V(LONG_MODE, "RIP one past the canonical half", SET({ GUEST_RIP, NOT_CANONICAL })),
@@ -902,6 +910,10 @@ static const struct sweep bit_sweeps[] = {
 	S(GUEST_BNDCFGS_RESERVED, LONG_MODE, GUEST_BNDCFGS, 0xffc,
 	  ENTRY_WITH(VM_ENTRY_LOAD_BNDCFGS)),
 	S(GUEST_S_CET, LONG_MODE, VMCS_GUEST_S_CET, BAD_LINEAR | 0x3c0, GUEST_WITH_CET),
+	S(GUEST_PKRS, LONG_MODE, VMCS_GUEST_IA32_PKRS, 0xffffffff00000000,
+	  ENTRY_WITH(VMCS_ENTRY_LOAD_PKRS)),
+	S(TR_SELECTOR_TI, LONG_MODE, GUEST_TR_SELECTOR, 4),
+	S(LDTR_SELECTOR_TI, USER_MODE, GUEST_LDTR_SELECTOR, 4),
 	S(SEG_BASE_32, LONG_MODE, GUEST_CS_BASE, 0xffffffff00000000),
 	S(SEG_AR_RESERVED, LONG_MODE, GUEST_CS_AR_BYTES, 0xfffe0f00),
 	S(TR_AR_RESERVED, LONG_MODE, GUEST_TR_AR_BYTES, 0xfffe0f00),

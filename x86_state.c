@@ -533,25 +533,28 @@ union kvm_vcpu_ioctl_data {
 };
 
 /*
- * Each row: an ioctl whose argument is a struct of the size that its number
- * says (_IOC_SIZE), copied in and out around the switch below as _IOC_DIR says.
- * The others copy by themselves.
+ * The ioctls whose argument is one struct, of the size and direction that the
+ * number says (_IOC_SIZE, _IOC_DIR): copied in and out in one place.
  */
-static bool kvm_vcpu_ioctl_copies(unsigned int ioctl)
+static const unsigned int kvm_vcpu_struct_ioctls[] = {
+	KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS,
+	KVM_GET_SREGS2, KVM_SET_SREGS2, KVM_GET_FPU, KVM_SET_FPU,
+	KVM_GET_XCRS, KVM_SET_XCRS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
+	KVM_SET_GUEST_DEBUG, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
+	KVM_GET_MP_STATE, KVM_SET_MP_STATE, KVM_INTERRUPT, KVM_TRANSLATE,
+	KVM_X86_SETUP_MCE, KVM_X86_SET_MCE,
+	KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
+};
+
+static bool kvm_vcpu_ioctl_takes_struct(unsigned int ioctl)
 {
-	switch (ioctl) {
-	case KVM_GET_MSRS:
-	case KVM_SET_MSRS:
-	case KVM_GET_XSAVE:
-	case KVM_GET_XSAVE2:
-	case KVM_SET_XSAVE:
-	case KVM_SET_CPUID:
-	case KVM_SET_CPUID2:
-	case KVM_GET_CPUID2:
-		return false;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(kvm_vcpu_struct_ioctls); i++) {
+		if (kvm_vcpu_struct_ioctls[i] == ioctl)
+			return true;
 	}
-	return _IOC_DIR(ioctl) != _IOC_NONE &&
-	       _IOC_SIZE(ioctl) <= sizeof(union kvm_vcpu_ioctl_data);
+	return false;
 }
 
 static int kvm_vcpu_ioctl_cpuid(struct kvm_vcpu *vcpu, unsigned int ioctl, void __user *argp)
@@ -710,7 +713,7 @@ static long kvm_vcpu_ioctl_loaded(struct kvm_vcpu *vcpu, unsigned int ioctl, uns
 	case KVM_GET_TSC_KHZ:
 		return vcpu->arch.virtual_tsc_khz;
 	}
-	if (!kvm_vcpu_ioctl_copies(ioctl))
+	if (!kvm_vcpu_ioctl_takes_struct(ioctl))
 		return -EINVAL;
 	return kvm_vcpu_ioctl_copied(vcpu, ioctl, argp);
 }

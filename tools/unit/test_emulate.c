@@ -121,6 +121,11 @@ static void es_base_high(struct machine *m)
 	m->seg[X86EMUL_ES].base = 0xfffff000;
 }
 
+static void es_base_800(struct machine *m)
+{
+	m->seg[X86EMUL_ES].base = 0x800;
+}
+
 static void cs_execute_only(struct machine *m)
 {
 	m->seg[X86EMUL_CS].type = 9;
@@ -567,6 +572,11 @@ static const struct emu_test tests[] = {
 	{ "REP INS within a segment limit", PROT16, CODE("\xf3\x6c"),
 	  .in = { { RDI, 0xfffe }, { RCX, 2 }, { RDX, 8 } },
 	  .out = { { RDI, 0 }, { RCX, 0 } }, .want = { { 0xfffe, 2, 0x0908 } } },
+	{ "REP INS whose 16-bit index wraps inside a page", PROT32,
+	  CODE("\x67\xf3\x6c"), .tweak = es_base_800,
+	  .in = { { RDX, 0x33 }, { RDI, 0xfffe }, { RCX, 4 } },
+	  .out = { { RDI, 2 }, { RCX, 0 } },
+	  .want = { { 0x107fe, 4, 0x3333 }, { 0x800, 2, 0x3333 } } },
 	{ "INS across 4 GiB", PROT32, CODE("\x66\x6d"), .tweak = es_base_high,
 	  .in = { { RDX, 0x33 }, { RDI, 0xfff } }, .out = { { RDI, 0x1001 } },
 	  .want = { { 0xffffffff, 1, 0x33 }, { 0, 1, 0x33 } } },

@@ -118,7 +118,9 @@ struct vm *vm_bare(void)
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int dev = dev_open();
 
-	vm->fd = kioctl(dev, KVM_CREATE_VM, 0);
+	do {
+		vm->fd = kioctl(dev, KVM_CREATE_VM, 0);
+	} while (vm->fd == -EINTR);	/* a test's timer */
 	if (vm->fd < 0)
 		die("KVM_CREATE_VM: %s", strerror(-vm->fd));
 	close(dev);

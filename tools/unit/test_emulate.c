@@ -576,7 +576,7 @@ static const struct emu_test tests[] = {
 	  CODE("\x67\xf3\x6c"), .tweak = es_base_800,
 	  .in = { { RDX, 0x33 }, { RDI, 0xfffe }, { RCX, 4 } },
 	  .out = { { RDI, 2 }, { RCX, 0 } },
-	  .want = { { 0x107fe, 4, 0x3333 }, { 0x800, 2, 0x3333 } } },
+	  .want = { { 0x107fe, 4, 0x3333 }, { 0x800, 2, 0x3433 } } },
 	{ "INS across 4 GiB", PROT32, CODE("\x66\x6d"), .tweak = es_base_high,
 	  .in = { { RDX, 0x33 }, { RDI, 0xfff } }, .out = { { RDI, 0x1001 } },
 	  .want = { { 0xffffffff, 1, 0x33 }, { 0, 1, 0x33 } } },

@@ -63,6 +63,8 @@
 #define IO_MAX_WRITES	8
 /* Calls of the emulator for one exit; each may be X86EMUL_REP_BATCH iterations. */
 #define IO_MAX_ROUNDS	16
+/* Two operands that cross a page each. */
+#define IO_MAX_TRANSLATIONS	4
 
 /* A piece of an access, as userspace sees it. */
 struct mmio_fragment {
@@ -78,6 +80,28 @@ enum pio_state {
 	PIO_POSTED,		/* an OUT's data is in the page, to be sent */
 };
 
+/*
+ * A page that the instruction touches, looked up once and not for each round.  As
+ * good as an entry of a TLB: the guest can demand a new walk only by what it does
+ * after this instruction, and userspace only by changing struct io_paging (PKRU
+ * aside, for which it would have to catch a read in flight).
+ */
+struct io_translation {
+	u64 linear;		/* of the page */
+	gpa_t gpa;
+	u32 access;		/* KVM_FAULT_* that it was looked up for */
+};
+
+/* What decides where an instruction is and what an address means. */
+struct io_paging {
+	u64 cr0, cr3, cr4, efer, pdptrs[4];
+	u64 cs_base;
+	u32 cs_limit;
+	enum x86emul_mode mode;
+	unsigned int cpl;
+	bool ac;
+};
+
 /**
  * struct kvm_io_state - a vCPU's instruction under emulation
  * @ctxt:	the emulator's
@@ -89,6 +113,9 @@ enum pio_state {
  * @nr_writes:	how many
  * @next_write:	first that is not sent yet
  * @pio:	the one port access of this instruction
+ * @paging:	with which the next two, and the bytes in @ctxt, were got
+ * @translations: pages that the instruction touches
+ * @nr_translations: how many were looked up; more than fit push out the oldest
  * @rip:	RIP at the exit to userspace: another one later cancels
  * @gpa:	what hardware says was accessed, or INVALID_GPA
  * @rflags:	before the instruction, a debugger's TF included, for the trap at
@@ -112,6 +139,9 @@ struct kvm_io_state {
 		u8 size;
 		u32 count;
 	} pio;
+	struct io_paging paging;
+	struct io_translation translations[IO_MAX_TRANSLATIONS];
+	unsigned int nr_translations;
 	unsigned long rip;
 	gpa_t gpa;
 	unsigned long rflags;
@@ -167,18 +197,22 @@ static void io_forget(struct kvm_io_state *io)
 	io->error = 0;
 }
 
-/**
- * kvm_io_cancel() - forget an access that waits for userspace's answer
- * @vcpu: the vCPU; its mutex is held
- *
- * For a vCPU that goes back to its power-up state.  Reads will never have
- * been; of a write that took several exits the rest is lost.
- */
-void kvm_io_cancel(struct kvm_vcpu *vcpu)
+/* And where it was found. */
+static void io_forget_translations(struct kvm_io_state *io)
 {
-	vcpu->arch.complete_userspace_io = NULL;
-	if (vcpu->arch.io)
-		io_forget(vcpu->arch.io);
+	io->nr_translations = 0;
+	io->ctxt.fetched = 0;
+}
+
+static void io_note_translation(struct kvm_io_state *io, u64 linear, gpa_t gpa, u32 access)
+{
+	unsigned int i = io->nr_translations++ % IO_MAX_TRANSLATIONS;
+
+	io->translations[i] = (struct io_translation){
+		.linear = linear & PAGE_MASK,
+		.gpa = gpa & PAGE_MASK,
+		.access = access,
+	};
 }
 
 /* A write to read-only memory (a ROM's slot) is an access to a device. */
@@ -342,24 +376,44 @@ static u32 io_guest_features(struct kvm_vcpu *vcpu)
 	return features;
 }
 
-static enum x86emul_mode io_guest_mode(struct kvm_vcpu *vcpu, unsigned long rflags)
+static enum x86emul_mode io_guest_mode(struct kvm_vcpu *vcpu, const struct kvm_segment *cs,
+				       unsigned long rflags)
 {
-	struct kvm_segment cs;
-
 	if (!is_protmode(vcpu))
 		return X86EMUL_MODE_REAL;
 	if (rflags & X86_EFLAGS_VM)
 		return X86EMUL_MODE_VM86;
-	kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
-	if (is_long_mode(vcpu) && cs.l)
+	if (is_long_mode(vcpu) && cs->l)
 		return X86EMUL_MODE_LONG64;
-	return cs.db ? X86EMUL_MODE_PROT32 : X86EMUL_MODE_PROT16;
+	return cs->db ? X86EMUL_MODE_PROT32 : X86EMUL_MODE_PROT16;
+}
+
+static void io_get_paging(struct kvm_vcpu *vcpu, unsigned long rflags, struct io_paging *p)
+{
+	struct kvm_segment cs;
+
+	kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
+	memset(p, 0, sizeof(*p));	/* padding too: it is compared as bytes */
+	p->cr0 = kvm_read_cr0(vcpu);
+	p->cr3 = kvm_read_cr3(vcpu);
+	p->cr4 = kvm_read_cr4(vcpu);
+	p->efer = vcpu->arch.efer;
+	if (is_pae_paging(vcpu)) {
+		kvm_register_fetch(vcpu, VCPU_EXREG_PDPTR);
+		memcpy(p->pdptrs, vcpu->arch.pdptrs, sizeof(p->pdptrs));
+	}
+	p->cs_base = cs.base;
+	p->cs_limit = cs.limit;
+	p->mode = io_guest_mode(vcpu, &cs, rflags);
+	p->cpl = kvm_x86_ops.get_cpl(vcpu);
+	p->ac = rflags & X86_EFLAGS_AC;
 }
 
 static void io_load_ctxt(struct kvm_vcpu *vcpu)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
 	struct x86_emulate_ctxt *ctxt = &io->ctxt;
+	struct io_paging paging;
 	int i;
 
 	BUILD_BUG_ON((int)X86EMUL_R15 != (int)VCPU_REGS_R15);
@@ -372,13 +426,19 @@ static void io_load_ctxt(struct kvm_vcpu *vcpu)
 	ctxt->rflags = kvm_get_rflags_raw(vcpu);
 	for (i = 0; i < X86EMUL_NR_GPRS; i++)
 		ctxt->gpr[i] = kvm_register_read_raw(vcpu, i);
-	ctxt->mode = io_guest_mode(vcpu, ctxt->rflags);
-	ctxt->cpl = kvm_x86_ops.get_cpl(vcpu);
 	ctxt->features = io->features;
-	ctxt->cr0 = kvm_read_cr0(vcpu);
-	ctxt->cr4 = kvm_read_cr4(vcpu);
 	ctxt->xcr0 = vcpu->arch.xcr0;
-	ctxt->fetched = 0;
+
+	/* Another round of the same instruction need not fetch and walk again. */
+	io_get_paging(vcpu, ctxt->rflags, &paging);
+	if (memcmp(&paging, &io->paging, sizeof(paging))) {
+		io->paging = paging;
+		io_forget_translations(io);
+	}
+	ctxt->mode = paging.mode;
+	ctxt->cpl = paging.cpl;
+	ctxt->cr0 = paging.cr0;
+	ctxt->cr4 = paging.cr4;
 }
 
 /* Part of an instruction's end: what it did becomes the guest's state. */
@@ -575,16 +635,12 @@ static int io_insn_done(struct kvm_vcpu *vcpu, bool restart)
 	return io_after_insn(vcpu);
 }
 
-/*
- * Emulate the instruction at RIP with the answers that there are, to its end or
- * to the next obstacle.  1/0/-errno.
- */
-static int io_emulate(struct kvm_vcpu *vcpu)
+/* io_emulate(), with what io_load_ctxt() has got. */
+static int io_run(struct kvm_vcpu *vcpu)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
 	int round, rc, r;
 
-	io_load_ctxt(vcpu);
 	for (round = 0; round < IO_MAX_ROUNDS; round++) {
 		io->next_read = 0;
 		io->rflags = io->ctxt.rflags;
@@ -618,6 +674,32 @@ static int io_emulate(struct kvm_vcpu *vcpu)
 	return 1;
 }
 
+/*
+ * Emulate the instruction at RIP with the answers that there are, to its end or
+ * to the next obstacle.  1/0/-errno.
+ */
+static int io_emulate(struct kvm_vcpu *vcpu)
+{
+	io_load_ctxt(vcpu);
+	return io_run(vcpu);
+}
+
+/* The exit itself tells one translation, mostly the only one that will be needed. */
+static void io_note_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+
+	/*
+	 * In user mode it may have been for an access that the processor makes by
+	 * itself with a supervisor's rights, such as a look into the TSS.  And a
+	 * read says nothing about the right to write.
+	 */
+	if (!(access & KVM_FAULT_GVA_VALID) || (access & KVM_FAULT_EXEC) || io->ctxt.cpl == 3)
+		return;
+	io_note_translation(io, vcpu->arch.fault_gva, gpa,
+			    access & KVM_FAULT_WRITE ? KVM_FAULT_WRITE : KVM_FAULT_READ);
+}
+
 /**
  * kvm_emulate_instruction() - emulate the instruction at RIP
  * @vcpu: the vCPU
@@ -629,7 +711,7 @@ static int io_emulate(struct kvm_vcpu *vcpu)
  */
 int kvm_emulate_instruction(struct kvm_vcpu *vcpu)
 {
-	return kvm_emulate_mmio(vcpu, INVALID_GPA);
+	return kvm_emulate_mmio(vcpu, INVALID_GPA, 0);
 }
 EXPORT_SYMBOL_GPL(kvm_emulate_instruction);
 
@@ -637,24 +719,28 @@ EXPORT_SYMBOL_GPL(kvm_emulate_instruction);
  * kvm_emulate_mmio() - emulate the instruction that met a gpa without memory
  * @vcpu: the vCPU
  * @gpa:  the address that hardware reported; INVALID_GPA: none
+ * @access: KVM_FAULT_*, what was done there
  *
- * The emulator finds the address again by itself, and may well find another:
- * the guest's page tables, or the slots, can have changed since.  Whatever it
- * finds, the instruction is done, faults or fails, so a guest cannot come
- * back here with the same instruction for ever.  If the guest has its page
- * tables where there is no memory, the instruction gets a #PF.  An exit in the
- * middle of an event's delivery must not get here: no instruction is at fault.
+ * The emulator finds its operands by itself, and they may well be elsewhere: the
+ * guest's page tables, or the slots, can have changed since.  Whatever it finds,
+ * the instruction is done, faults or fails, so a guest cannot come back here
+ * with the same instruction for ever.  If the guest has its page tables where
+ * there is no memory, the instruction gets a #PF.  An exit in the middle of an
+ * event's delivery must not get here: no instruction is at fault.
  *
  * Return: as kvm_emulate_instruction().
  */
-int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa)
+int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
 
 	vcpu->stat.insn_emulation++;
 	io_forget(io);
 	io->gpa = gpa;
-	return io_emulate(vcpu);
+	io_load_ctxt(vcpu);
+	io_forget_translations(io);
+	io_note_fault(vcpu, gpa, access);
+	return io_run(vcpu);
 }
 
 /* ---- the hooks: memory ---- */
@@ -675,6 +761,25 @@ static int hook_page_fault(struct x86_emulate_ctxt *ctxt, const struct x86_excep
 	return X86EMUL_FAULT;
 }
 
+static gpa_t hook_walk(struct kvm_vcpu *vcpu, u64 linear, u32 access, struct x86_exception *e)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	struct io_translation *t = io->translations;
+	unsigned int i, n;
+	gpa_t gpa;
+
+	n = min_t(unsigned int, io->nr_translations, IO_MAX_TRANSLATIONS);
+	for (i = 0; i < n; i++, t++)
+		if (t->linear == (linear & PAGE_MASK) && t->access == access)
+			return t->gpa + offset_in_page(linear);
+
+	gpa = kvm_mmu_gva_to_gpa(vcpu, linear, access, e);
+	if (gpa == INVALID_GPA)
+		return gpa;
+	io_note_translation(io, linear, gpa, access);
+	return gpa;
+}
+
 /* @access: KVM_FAULT_* without USER.  Fills @span, whose gpa is the first byte's. */
 static int hook_translate_page(struct x86_emulate_ctxt *ctxt, u64 linear, unsigned int bytes,
 			       u32 access, struct io_span *span)
@@ -684,7 +789,7 @@ static int hook_translate_page(struct x86_emulate_ctxt *ctxt, u64 linear, unsign
 
 	if (ctxt->cpl == 3 && !(access & KVM_FAULT_IMPLICIT))
 		access |= KVM_FAULT_USER;
-	span->gpa = kvm_mmu_gva_to_gpa(vcpu, linear, access, &e);
+	span->gpa = hook_walk(vcpu, linear, access, &e);
 	if (span->gpa == INVALID_GPA)
 		return hook_page_fault(ctxt, &e);
 	span->len = bytes;

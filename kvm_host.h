@@ -325,6 +325,8 @@ struct kvm_vcpu_arch {
 	/* io.c: what a userspace exit left to be done at the next KVM_RUN */
 	int (*complete_userspace_io)(struct kvm_vcpu *vcpu);
 	struct kvm_io_state *io;
+	/* The vendor: linear address of the last fault with KVM_FAULT_GVA_VALID. */
+	gva_t fault_gva;
 
 	/* cpuid.c */
 	struct kvm_cpuid_entry2 *cpuid_entries;
@@ -723,7 +725,7 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_WRITE		BIT(1)
 #define KVM_FAULT_EXEC		BIT(2)
 #define KVM_FAULT_USER		BIT(3)	/* guest page walks only: CPL 3 */
-/* The access was of a translated gva (and @gva is known), not of the guest's page tables. */
+/* The access was of a translated gva (arch.fault_gva), not of the guest's page tables. */
 #define KVM_FAULT_GVA_VALID	BIT(4)
 /* Guest page walks only: a supervisor's access by hardware itself, such as to the GDT. */
 #define KVM_FAULT_IMPLICIT	BIT(5)
@@ -850,8 +852,7 @@ int kvm_io_vcpu_create(struct kvm_vcpu *vcpu);
 void kvm_io_vcpu_destroy(struct kvm_vcpu *vcpu);
 int kvm_fast_pio(struct kvm_vcpu *vcpu, int size, unsigned short port, bool in);
 int kvm_emulate_instruction(struct kvm_vcpu *vcpu);
-int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa);
-void kvm_io_cancel(struct kvm_vcpu *vcpu);
+int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access);
 
 /* ---- cpuid.c ---- */
 

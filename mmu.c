@@ -753,7 +753,7 @@ int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	f.slot = gfn_to_memslot(kvm, f.gfn);
 	may_write = f.slot && !(f.slot->flags & KVM_MEM_READONLY);
 	if (!f.slot || (f.write && !may_write))
-		return kvm_emulate_mmio(vcpu, gpa);
+		return kvm_emulate_mmio(vcpu, gpa, access);
 	if (fast_fault(&f))
 		return 1;
 

@@ -399,8 +399,10 @@ static int handle_ept_violation(struct kvm_vcpu *vcpu)
 		access |= KVM_FAULT_WRITE;
 	if (qual & EPT_QUAL_EXEC)
 		access |= KVM_FAULT_EXEC;
-	if ((qual & EPT_QUAL_GVA_VALID) && (qual & EPT_QUAL_TRANSLATED))
+	if ((qual & EPT_QUAL_GVA_VALID) && (qual & EPT_QUAL_TRANSLATED)) {
 		access |= KVM_FAULT_GVA_VALID;
+		vcpu->arch.fault_gva = vmcs_readl(GUEST_LINEAR_ADDRESS);
+	}
 	vmx_recover_nmi_blocking(to_vmx(vcpu), qual & EPT_QUAL_NMI_UNBLOCKED);
 	return kvm_mmu_page_fault(vcpu, gpa, access);
 }

@@ -424,6 +424,39 @@ TEST(address_changed_meanwhile)
 	vm_free(vcpu->vm);
 }
 
+/* Userspace gives the guest other page tables: the old translation is not kept. */
+TEST(page_tables_changed_meanwhile)
+{
+	const u64 tables = GPA_DATA + 0x10000, slot = (0xd0000000 >> 21) & 511;
+	struct vcpu *vcpu = vm_long(load);
+	struct kvm_run *run = vcpu->run;
+	u64 *pml4 = vm_ptr(vcpu->vm, tables), *pdpt = pml4 + 512, *pd = pdpt + 512;
+	struct kvm_sregs s;
+	struct ucall uc;
+
+	if (dev_is_stock())
+		SKIP(return, "the stock module keeps the first answer");
+	memcpy(pml4, vm_ptr(vcpu->vm, GPA_PML4), PAGE_SIZE);
+	memcpy(pdpt, vm_ptr(vcpu->vm, GPA_PDPT), PAGE_SIZE);
+	memcpy(pd, vm_ptr(vcpu->vm, GPA_PD + 3 * PAGE_SIZE), PAGE_SIZE);
+	pml4[0] += tables + PAGE_SIZE - GPA_PDPT;
+	pdpt[3] += tables + 2 * PAGE_SIZE - (GPA_PD + 3 * PAGE_SIZE);
+	pd[slot] += 0x800000;
+
+	EXPECT_EXIT(vcpu, KVM_EXIT_MMIO);
+	EXPECT_EQ(0xd0000000, run->mmio.phys_addr);
+	vcpu_sregs(vcpu, &s);
+	s.cr3 = tables;
+	ASSERT_EQ(0, vcpu_set_sregs(vcpu, &s));
+	EXPECT_EXIT(vcpu, KVM_EXIT_MMIO);
+	EXPECT_EQ(0xd0800000, run->mmio.phys_addr);
+	memcpy(run->mmio.data, &(u64){ 0x33333333 }, 8);
+	uc = vcpu_ucall(vcpu);
+	EXPECT_EQ(UCALL_DONE, uc.cmd);
+	EXPECT_EQ(0x33333333, uc.a);
+	vm_free(vcpu->vm);
+}
+
 /* ------------------------------------------------------------------- port 7E */
 
 ASM_GUEST(out_7e, "mov $0x5a, %al; .globl out_7e_at, out_7e_next\nout_7e_at: out %al, $0x7e\n"

@@ -57,7 +57,9 @@ lint: ## checkpatch, sparse, W=1, shellcheck, Python checkers
 	@$(TESTHOST)/lint
 
 install: all ## install modules, udev rule and header (DESTDIR=, PREFIX=)
-	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) modules_install
+	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) \
+		CONFIG_MODULE_SIG_ALL= modules_install
+	$(if $(DESTDIR),,depmod $$(cat $(KDIR)/include/config/kernel.release))
 	install -D -m 644 60-minikvm.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-minikvm.rules
 	install -D -m 644 include/uapi/linux/minikvm.h $(DESTDIR)$(PREFIX)/include/linux/minikvm.h
 

@@ -676,6 +676,22 @@ static int exec_clflush(struct x86_emulate_ctxt *ctxt)
 /* ---- port I/O ---------------------------------------------------------- */
 
 /*
+ * Two bytes of the TSS.  Its base has 64 bits in compatibility mode too; one below
+ * 4 GiB outside 64-bit mode is taken to wrap there, as in a 32-bit kernel.
+ */
+static int read_tss(struct x86_emulate_ctxt *ctxt, u32 offset, u16 *val)
+{
+	u64 base = emul_segment(ctxt, X86EMUL_TR)->base, linear = base + offset;
+
+	if (!is_long64(ctxt) && !(base >> 32)) {
+		linear = (u32)linear;
+		if (before_wrap(ctxt, linear, 2) < 2)
+			return X86EMUL_UNHANDLEABLE;
+	}
+	return ctxt->ops->read(ctxt, linear, val, 2, X86EMUL_ACC_SYSTEM);
+}
+
+/*
  * May the guest touch @size ports from @port on?  IOPL decides, else the
  * bitmap in the TSS (SDM vol. 1, 19.5.2).  Two bytes of the bitmap are read
  * always, so both must be within the limit.
@@ -698,15 +714,13 @@ static int check_io_permission(struct x86_emulate_ctxt *ctxt, u16 port,
 	if (tr->unusable || tr->limit < TSS_MIN_LIMIT ||
 	    (tr->type != TSS_TYPE_BUSY && tr->type != TSS_TYPE_AVAIL))
 		return emul_fault0(ctxt, GP_VECTOR);
-	rc = ctxt->ops->read(ctxt, tr->base + TSS_IO_BASE, &map, 2,
-			     X86EMUL_ACC_SYSTEM);
+	rc = read_tss(ctxt, TSS_IO_BASE, &map);
 	if (rc)
 		return rc;
 	offset = map + port / 8;
 	if (offset + 1 > tr->limit)
 		return emul_fault0(ctxt, GP_VECTOR);
-	rc = ctxt->ops->read(ctxt, tr->base + offset, &perm, 2,
-			     X86EMUL_ACC_SYSTEM);
+	rc = read_tss(ctxt, offset, &perm);
 	if (rc)
 		return rc;
 	if ((perm >> (port & 7)) & ((1u << size) - 1))

@@ -143,7 +143,9 @@ static inline int walk(struct machine *m, u64 linear, unsigned int bytes,
 	u64 at = linear, end = linear + bytes - 1;
 
 	PROMISE(bytes && end >= linear);	/* a range never wraps */
-	PROMISE(m->ctxt.mode == X86EMUL_MODE_LONG64 || end <= 0xffffffff);
+	/* the TSS may lie high in compatibility mode */
+	PROMISE(m->ctxt.mode == X86EMUL_MODE_LONG64 || end <= 0xffffffff ||
+		(system && m->seg[X86EMUL_TR].base >> 32));
 	for (;; at = (at & ~0xfffull) + 0x1000) {
 		enum kind kind = kind_of(at);
 

@@ -206,6 +206,19 @@ static void io_bitmap_missing(struct machine *m)
 	machine_set_memory(m, 0xd000 + 102, 0x1000, 2);
 }
 
+static void io_tss_wraps(struct machine *m)
+{
+	io_bitmap(m);
+	m->seg[X86EMUL_TR].base = 0xffffffa0;
+}
+
+static void io_tss_high(struct machine *m)
+{
+	io_bitmap(m);
+	m->seg[X86EMUL_TR].base = 0x7ffffffff000;
+	machine_set_memory(m, 0x7ffffffff000 + 102, 0x68, 2);
+}
+
 static void io_16bit_tss(struct machine *m)
 {
 	io_bitmap(m);
@@ -610,6 +623,10 @@ static const struct emu_test tests[] = {
 	  .tweak = io_tss_missing, PAGE_FAULT(0, 0xe066) },
 	{ "page fault on the bitmap", LONG64, CODE("\xec"),
 	  .tweak = io_bitmap_missing, PAGE_FAULT(0, 0xe000) },
+	{ "a TSS across 4 GiB", PROT32, CODE("\xec"), .tweak = io_tss_wraps,
+	  .in = { { RDX, 0x62 } }, .mem = { { 6, 2, 0x68 } }, .out = { { RAX, 0x62 } } },
+	{ "a TSS above 4 GiB, in compatibility mode", PROT32, CODE("\xec"),
+	  .tweak = io_tss_high, .in = { { RDX, 0x62 } }, .out = { { RAX, 0x62 } } },
 	{ "REP OUTS is checked too", LONG64, CODE("\xf3\x6e"), .tweak = io_bitmap,
 	  .in = { { RDX, 0x63 }, { RCX, 1 } }, FAULT(GP_VECTOR, 0) },
 

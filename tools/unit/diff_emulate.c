@@ -615,7 +615,9 @@ static void set_implied(struct test_case *tc, const struct encoding *enc)
 		if (enc->seg == 0x65)
 			ea -= NATIVE_GS_BASE;
 		set_address_reg(tc, X86EMUL_RSI, ea - pick(32), enc->ad_bytes);
-		set_address_reg(tc, X86EMUL_RCX, pick(9), enc->ad_bytes);
+		/* Some CPUs clear upper halves if ECX is 0: not that, then. */
+		set_address_reg(tc, X86EMUL_RCX, pick(8) + (enc->ad_bytes == 4),
+				enc->ad_bytes);
 	}
 	if (flags & D_XLAT)
 		set_address_reg(tc, X86EMUL_RBX, ea - (tc->in.gpr[0] & 0xff) -
@@ -796,7 +798,11 @@ static const char *compare_state(const struct test_case *tc,
 	unsigned int i, n = tc->mode == NATIVE_64 ? 16 : 8;
 
 	for (i = 0; i < n; i++) {
-		if (!((want->gpr[i] ^ e->regs.gpr[i]) & mask))
+		/* BSF, BSR of 0: on some CPUs the upper half becomes 0 */
+		u64 keep = tc->form->undefined == U_SCAN && i == tc->reg &&
+			   want->rflags & ZF ? 0xffffffff : ~0ull;
+
+		if (!((want->gpr[i] ^ e->regs.gpr[i]) & mask & keep))
 			continue;
 		sprintf(text, "register %u: CPU %llx, emulator %llx", i,
 			want->gpr[i], e->regs.gpr[i]);

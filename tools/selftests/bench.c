@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench - what each kind of exit costs, measured by the guest with RDTSC
+ *
+ * A guest does one thing N times between two RDTSCs; the cost of the same loop
+ * without it is taken off.  Under Bochs with one CPU the TSC counts instructions,
+ * guest and host together, the same on every run; on hardware it counts cycles.
+ * Exits that go to userspace include this program's own part, one ioctl.
+ *
+ * Prints one line for each: "bench NAME TICKS", and when the module was built to
+ * count (MINIKVM_COUNT=1; debugfs files vmreads, vmwrites, rdmsrs, wrmsrs) four
+ * more figures, per exit.  bench.sh makes a table of two such runs.
+ *
+ *	MINIKVM_DEV=/dev/kvm ./bench [N]
+ */
+#include "minikvm_util.h"
+
+#define HI	0x40000000UL		/* fresh pages for the EPT faults */
+#define FRESH	(8UL << 20)
+#define HUGE	(2UL << 20)
+
+static u64 loops = 500;
+
+/*
+ * RCX: how often, RDI: an address.  The time goes to RSI.  Registers that the
+ * measured text may use freely: RAX, RBX, RDX, R8, R9.
+ */
+#define LOOP(text)							\
+	"mov %rcx, %r12; mov %rcx, %r13; rdtsc; shl $32, %rdx; or %rdx, %rax\n" \
+	"mov %rax, %r14\n"						\
+	"1: " text "\n"							\
+	"dec %r12; jnz 1b\n"						\
+	"rdtsc; shl $32, %rdx; or %rdx, %rax; sub %r14, %rax; mov %rax, %rsi\n" \
+	ASM_DONE
+
+ASM_GUEST(b_empty, LOOP(""));
+ASM_GUEST(b_rdtsc, LOOP("rdtsc"));
+ASM_GUEST(b_cpuid, LOOP("xor %eax, %eax; xor %ecx, %ecx; cpuid"));
+ASM_GUEST(b_vmcall, LOOP("mov $999, %eax; vmcall"));
+ASM_GUEST(b_rdmsr, LOOP("mov $0x277, %ecx; rdmsr"));
+ASM_GUEST(b_wrmsr, LOOP("mov $0x277, %ecx; mov $0x70406, %eax; mov $0x70406, %edx; wrmsr"));
+ASM_GUEST(b_rdmsr_direct, LOOP("mov $0xc0000100, %ecx; rdmsr"));
+ASM_GUEST(b_rdmsr_gp, LOOP("mov $0xdead, %ecx; lea 2f(%rip), %r11; mov %r11, %gs:8\n"
+			   "movq $1, %gs:0; rdmsr; 2:"));
+ASM_GUEST(b_cr4, LOOP("mov %cr4, %rax; xor $0x80, %rax; mov %rax, %cr4"));
+ASM_GUEST(b_cr3, LOOP("mov %cr3, %rax; mov %rax, %cr3"));
+ASM_GUEST(b_wbinvd, LOOP("wbinvd"));
+ASM_GUEST(b_dr, LOOP("mov %dr7, %rax"));
+ASM_GUEST(b_hlt, LOOP("hlt"));
+ASM_GUEST(b_pio_out, LOOP("out %al, $0x80"));
+ASM_GUEST(b_pio_in, LOOP("in $0x80, %al"));
+ASM_GUEST(b_pio_string, LOOP("mov $0x80, %edx; mov $0x100000, %edi; mov $64, %ecx; rep insb"));
+ASM_GUEST(b_mmio_read, LOOP("mov $0xd0000000, %ebx; mov (%rbx), %eax"));
+ASM_GUEST(b_mmio_write, LOOP("mov $0xd0000000, %ebx; mov %eax, (%rbx)"));
+ASM_GUEST(b_mmio_rmw, LOOP("mov $0xd0000000, %ebx; lock incl (%rbx)"));
+ASM_GUEST(b_touch, LOOP("movb $1, (%rdi); add $4096, %rdi"));
+ASM_GUEST(b_touch_read, LOOP("mov (%rdi), %al; add $4096, %rdi"));
+ASM_GUEST(b_touch_2m, LOOP("movb $1, (%rdi); add $0x200000, %rdi"));
+
+enum memory { MEM_NONE, MEM_FRESH, MEM_POPULATED, MEM_HUGE, MEM_THP };
+
+static const struct bench {
+	const char *name;
+	u8 *code;
+	u64 n;				/* 0: loops */
+	enum memory mem;
+} benches[] = {
+	{ "rdtsc (no exit)", b_rdtsc, 0, MEM_NONE },
+	{ "rdmsr FS_BASE (no exit)", b_rdmsr_direct, 0, MEM_NONE },
+	{ "mov to cr3 (no exit)", b_cr3, 0, MEM_NONE },
+	{ "cpuid", b_cpuid, 0, MEM_NONE },
+	{ "vmcall", b_vmcall, 0, MEM_NONE },
+	{ "rdmsr PAT", b_rdmsr, 0, MEM_NONE },
+	{ "wrmsr PAT", b_wrmsr, 0, MEM_NONE },
+	{ "rdmsr unknown, #GP", b_rdmsr_gp, 0, MEM_NONE },
+	{ "mov to cr4", b_cr4, 0, MEM_NONE },
+	{ "mov from dr7", b_dr, 0, MEM_NONE },
+	{ "wbinvd", b_wbinvd, 0, MEM_NONE },
+	{ "hlt to userspace", b_hlt, 0, MEM_NONE },
+	{ "out to userspace", b_pio_out, 0, MEM_NONE },
+	{ "in from userspace", b_pio_in, 0, MEM_NONE },
+	{ "rep insb of 64, userspace", b_pio_string, 100, MEM_NONE },
+	{ "mmio write, userspace", b_mmio_write, 0, MEM_NONE },
+	{ "mmio read, userspace", b_mmio_read, 0, MEM_NONE },
+	{ "mmio lock inc, userspace", b_mmio_rmw, 0, MEM_NONE },
+	{ "ept fault, 4K, new to host", b_touch, FRESH / PAGE_SIZE / 2, MEM_FRESH },
+	{ "ept fault, 4K, host has it", b_touch, FRESH / PAGE_SIZE / 2, MEM_POPULATED },
+	{ "ept fault, 4K, zero page", b_touch_read, FRESH / PAGE_SIZE / 2, MEM_FRESH },
+	{ "ept fault, 2M, hugetlb", b_touch_2m, FRESH / HUGE, MEM_HUGE },
+	{ "ept fault, 2M, thp", b_touch_2m, FRESH / HUGE, MEM_THP },
+};
+
+/* The module's counters, of a build that counts. */
+static const char * const counters[] = { "vmreads", "vmwrites", "rdmsrs", "wrmsrs" };
+#define NCOUNTERS 4
+
+static bool read_counters(u64 *c)
+{
+	for (int i = 0; i < NCOUNTERS; i++) {
+		char path[80];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/kernel/debug/minikvm/%s", counters[i]);
+		f = fopen(path, "r");
+		if (!f || fscanf(f, "%lu", &c[i]) != 1) {
+			if (f)
+				fclose(f);
+			return false;
+		}
+		fclose(f);
+	}
+	return true;
+}
+
+static void *get_memory(enum memory kind)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	u8 *p;
+
+	if (kind == MEM_HUGE) {
+		FILE *f = fopen("/proc/sys/vm/nr_hugepages", "w");
+
+		if (f) {
+			fprintf(f, "%lu", FRESH / HUGE);
+			fclose(f);
+		}
+		p = mmap(NULL, FRESH, PROT_READ | PROT_WRITE,
+			 flags | MAP_HUGETLB | 21 << MAP_HUGE_SHIFT | MAP_POPULATE, -1, 0);
+		return p == MAP_FAILED ? NULL : p;
+	}
+	p = vm_anon(FRESH + HUGE);
+	p = (u8 *)(((u64)p + HUGE - 1) & ~(HUGE - 1));
+	madvise(p, FRESH, kind == MEM_THP ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	if (kind != MEM_FRESH)
+		memset(p, 1, FRESH);
+	return p;
+}
+
+/* Serve exits as fast as can be until the guest is done; how many there were. */
+static u64 serve(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 exits = 0;
+
+	for (;; exits++) {
+		if (ioctl(vcpu->fd, KVM_RUN, 0))
+			die("KVM_RUN: %s", strerror(errno));
+		switch (run->exit_reason) {
+		case KVM_EXIT_IO:
+			if (run->io.port == UCALL_PORT)
+				return exits;
+			break;
+		case KVM_EXIT_MMIO:
+		case KVM_EXIT_HLT:
+			break;
+		default:
+			vcpu_dump(vcpu);
+			die("exit %s", exit_name(run->exit_reason));
+		}
+	}
+}
+
+/* Ticks for n turns of this code. */
+static u64 run_once(struct vcpu *vcpu, u8 *code, u64 n)
+{
+	struct kvm_regs r;
+
+	vcpu_long(vcpu, code);
+	vcpu_regs(vcpu, &r);
+	r.rcx = n;
+	r.rdi = HI;
+	vcpu_set_regs(vcpu, &r);
+	serve(vcpu);
+	vcpu_regs(vcpu, &r);
+	return r.rsi;
+}
+
+static void run_bench(const struct bench *b)
+{
+	struct vcpu *vcpu = vm_long(b_empty);
+	u64 n = b->n ? b->n : loops, empty, ticks;
+	u64 c0[NCOUNTERS], c1[NCOUNTERS];
+	bool counted;
+	void *mem;
+
+	if (b->mem != MEM_NONE) {
+		mem = get_memory(b->mem);
+		if (!mem) {
+			printf("bench %-28s skipped: no such memory\n", b->name);
+			vm_free(vcpu->vm);
+			return;
+		}
+		if (vm_slot(vcpu->vm, 5, 0, HI, FRESH, mem))
+			die("the slot for fresh memory");
+	}
+	/* Once to warm up: code pages, tables, the first MMIO. */
+	empty = run_once(vcpu, b_empty, n);
+	empty = run_once(vcpu, b_empty, n);
+	if (b->mem == MEM_NONE)
+		run_once(vcpu, b->code, 10);
+	counted = read_counters(c0);
+	ticks = run_once(vcpu, b->code, n);
+	printf("bench %-28s %10lu", b->name, (ticks - empty) / n);
+	if (counted && read_counters(c1)) {
+		for (int i = 0; i < NCOUNTERS; i++)
+			printf(" %8.2f", (double)(c1[i] - c0[i]) / n);
+	}
+	printf("\n");
+	fflush(stdout);
+	vm_free(vcpu->vm);
+}
+
+/* What the VMM itself pays: calls that make no VM entry. */
+static void run_calls(void)
+{
+	struct vcpu *vcpu = vm_long(b_empty);
+	struct kvm_interrupt irq = { .irq = 0x40 };
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	u64 t;
+
+#define CALL(name, n, what) do {					\
+	t = host_tsc();							\
+	for (u64 i = 0; i < (n); i++) {					\
+		what;							\
+	}								\
+	printf("bench %-28s %10lu\n", name, (host_tsc() - t) / (n));	\
+} while (0)
+
+	CALL("ioctl GET_REGS", 200, vcpu_regs(vcpu, &r));
+	CALL("ioctl SET_REGS", 200, vcpu_set_regs(vcpu, &r));
+	CALL("ioctl GET_SREGS", 200, vcpu_sregs(vcpu, &s));
+	CALL("ioctl SET_SREGS", 200, vcpu_set_sregs(vcpu, &s));
+	vcpu->run->immediate_exit = 1;
+	CALL("ioctl RUN, immediate_exit", 200, vcpu_run(vcpu));
+	CALL("ioctl INTERRUPT", 200, kioctlp(vcpu->fd, KVM_INTERRUPT, &irq));
+	vm_free(vcpu->vm);
+	CALL("create and destroy a VM", 5, vm_free(vm_bare()));
+	CALL("the same with 1 vCPU, memory", 5, vm_free(vm_long(b_empty)->vm));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		loops = strtoull(argv[1], NULL, 0);
+	if (!loops) {
+		fprintf(stderr, "usage: %s [LOOPS]\n", argv[0]);
+		return 2;
+	}
+	pin_cpu(0);
+	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
+		run_bench(&benches[i]);
+	run_calls();
+	return 0;
+}

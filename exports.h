@@ -18,6 +18,7 @@
 #define kvm_host_efer			mkvm_host_efer
 #define kvm_host_xcr0			mkvm_host_xcr0
 #define kvm_vcpu_kick			mkvm_vcpu_kick
+#define kvm_vcpu_on_spin		mkvm_vcpu_on_spin
 
 #define kvm_set_cr0			mkvm_set_cr0
 #define kvm_set_cr3			mkvm_set_cr3

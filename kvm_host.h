@@ -102,6 +102,7 @@
 	X(ept_pages_mapped)	/* leaf entries made by them */		\
 	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
 	X(hypercalls)							\
+	X(pause_exits)		/* PAUSE in a loop */			\
 	X(host_state_reload)	/* guest MSRs and segments swapped in */ \
 	X(fpu_reload)							\
 	X(entry_failures)
@@ -417,6 +418,8 @@ struct kvm_vcpu {
 	int mode;		/* IN_GUEST_MODE ...; see kvm_vcpu_kick() */
 	unsigned long requests;				/* bits of enum kvm_request */
 	int srcu_idx;					/* (v) */
+	struct pid __rcu *pid;	/* thread of the last KVM_RUN; (v) to write */
+	bool preempted;		/* scheduled out while it could run */
 	struct mutex mutex;
 	bool ran_once;					/* (v) KVM_RUN was called */
 	bool sigset_active;				/* (v) */
@@ -477,6 +480,7 @@ struct kvm {
 	struct xarray vcpu_array;			/* (l) idx to vCPU */
 	atomic_t online_vcpus;		/* entries of vcpu_array that are ready */
 	int created_vcpus;				/* (l) */
+	int last_boosted_vcpu;		/* a hint, see kvm_vcpu_on_spin() */
 	u32 max_vcpu_ids;				/* (l) */
 
 	struct kvm_memslots slots[KVM_ADDRESS_SPACE_NUM];
@@ -667,6 +671,7 @@ void vcpu_put(struct kvm_vcpu *vcpu);
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu);
 void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
+void kvm_vcpu_on_spin(struct kvm_vcpu *me);
 void kvm_vm_dead(struct kvm *kvm);
 void kvm_get_kvm(struct kvm *kvm);
 void kvm_put_kvm(struct kvm *kvm);

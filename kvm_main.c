@@ -717,6 +717,7 @@ static struct kvm_vcpu *kvm_alloc_vcpu(struct kvm *kvm, u32 id)
 
 static void kvm_free_vcpu(struct kvm_vcpu *vcpu)
 {
+	put_pid(rcu_dereference_protected(vcpu->pid, true));
 	free_pages_exact(vcpu->run, KVM_VCPU_MMAP_PAGES * PAGE_SIZE);
 	kmem_cache_free(kvm_vcpu_cache, vcpu);
 }
@@ -891,11 +892,14 @@ static int kvm_vcpu_ioctl_signal_mask(struct kvm_vcpu *vcpu, void __user *argp, 
 	return kvm_vcpu_ioctl_set_sigmask(vcpu, &sigset);
 }
 
+static void kvm_vcpu_set_thread(struct kvm_vcpu *vcpu);
+
 static int kvm_vcpu_ioctl_run(struct kvm_vcpu *vcpu)
 {
 	sigset_t saved;
 	int r;
 
+	kvm_vcpu_set_thread(vcpu);
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
 	r = kvm_arch_vcpu_ioctl_run(vcpu);
@@ -988,6 +992,7 @@ static void kvm_sched_in(struct preempt_notifier *pn, int cpu)
 {
 	struct kvm_vcpu *vcpu = container_of(pn, struct kvm_vcpu, preempt_notifier);
 
+	WRITE_ONCE(vcpu->preempted, false);
 	__this_cpu_write(kvm_running_vcpu, vcpu);
 	kvm_arch_vcpu_load(vcpu, cpu);
 }
@@ -996,6 +1001,9 @@ static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next)
 {
 	struct kvm_vcpu *vcpu = container_of(pn, struct kvm_vcpu, preempt_notifier);
 
+	/* Not asleep: it would run if it could.  See kvm_vcpu_on_spin(). */
+	if (task_is_running(current))
+		WRITE_ONCE(vcpu->preempted, true);
 	kvm_arch_vcpu_put(vcpu);
 	__this_cpu_write(kvm_running_vcpu, NULL);
 }
@@ -1008,6 +1016,66 @@ static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next)
 struct kvm_vcpu *kvm_get_running_vcpu(void)
 {
 	return __this_cpu_read(kvm_running_vcpu);
+}
+
+/* ---- a guest that spins ---- */
+
+static bool kvm_vcpu_yield_to(struct kvm_vcpu *target)
+{
+	struct task_struct *task;
+	bool yielded;
+
+	rcu_read_lock();
+	task = get_pid_task(rcu_dereference(target->pid), PIDTYPE_PID);
+	rcu_read_unlock();
+	if (!task)
+		return false;
+	yielded = yield_to(task, true) > 0;
+	put_task_struct(task);
+	return yielded;
+}
+
+/**
+ * kvm_vcpu_on_spin() - this vCPU waits for another one: let that one run
+ * @me: the vCPU that executes PAUSE in a loop; loaded
+ *
+ * Who holds the lock is not known, but one that was preempted is a good guess,
+ * and a spinner's time is lost anyhow.  The search goes round from the one that
+ * was favoured last.
+ */
+void kvm_vcpu_on_spin(struct kvm_vcpu *me)
+{
+	struct kvm *kvm = me->kvm;
+	int nr = atomic_read(&kvm->online_vcpus);
+	int last = READ_ONCE(kvm->last_boosted_vcpu);
+	struct kvm_vcpu *vcpu;
+	int i, idx;
+
+	for (i = 1; i <= nr; i++) {
+		idx = (last + i) % nr;
+		vcpu = kvm_get_vcpu(kvm, idx);
+		if (!vcpu || vcpu == me || !READ_ONCE(vcpu->preempted))
+			continue;
+		if (kvm_vcpu_yield_to(vcpu)) {
+			WRITE_ONCE(kvm->last_boosted_vcpu, idx);
+			return;
+		}
+	}
+}
+EXPORT_SYMBOL_GPL(kvm_vcpu_on_spin);
+
+/* The thread that runs the vCPU, for kvm_vcpu_yield_to(); vcpu->mutex held. */
+static void kvm_vcpu_set_thread(struct kvm_vcpu *vcpu)
+{
+	struct pid *old = rcu_dereference_protected(vcpu->pid, lockdep_is_held(&vcpu->mutex));
+
+	if (likely(old == task_pid(current)))
+		return;
+	rcu_assign_pointer(vcpu->pid, get_task_pid(current, PIDTYPE_PID));
+	if (old) {
+		synchronize_rcu();
+		put_pid(old);
+	}
 }
 
 /* ---- requests and kicks ---- */

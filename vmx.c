@@ -62,6 +62,13 @@ u64 vmx_cr0_fixed0, vmx_cr0_fixed1, vmx_cr4_fixed0, vmx_cr4_fixed1;
 /* Both all ones: see vmx_alloc_bitmaps(). */
 static unsigned long *vmx_io_bitmap;
 
+/*
+ * PAUSEs at CPL 0 less than a gap apart are one loop; a loop of more than a window
+ * exits.  TSC ticks (SDM 26.1.3).
+ */
+#define VMX_PLE_GAP	128
+#define VMX_PLE_WINDOW	4096
+
 /* Bit n: VPID n is in use.  VPID 0 is the host's. */
 #define VMX_NR_VPIDS	(1 << 16)
 static DECLARE_BITMAP(vmx_vpid_bitmap, VMX_NR_VPIDS);
@@ -132,6 +139,7 @@ static const struct vmx_control vmx_controls[] = {
 		.optional = SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
 			    SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_ENABLE_XSAVES |
 			    SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_TSC_SCALING |
+			    SECONDARY_EXEC_PAUSE_LOOP_EXITING |
 			    /* SGX is not offered; without this a guest could use it. */
 			    SECONDARY_EXEC_ENCLS_EXITING,
 		.result = RESULT(cpu_based_2nd),
@@ -705,6 +713,10 @@ static void vmx_init_execution_controls(struct vcpu_vmx *vmx)
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
 	if (secondary & SECONDARY_EXEC_ENCLS_EXITING)
 		vmcs_write64(ENCLS_EXITING_BITMAP, ~0ull);
+	if (secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
+		vmcs_write32(PLE_GAP, VMX_PLE_GAP);
+		vmcs_write32(PLE_WINDOW, VMX_PLE_WINDOW);
+	}
 	if (secondary & SECONDARY_EXEC_TSC_SCALING)
 		vmcs_write64(TSC_MULTIPLIER, 1ull << kvm_caps.tsc_scaling_frac_bits);
 }
@@ -1112,7 +1124,7 @@ static bool vmx_read_field(void *ctx, u32 encoding, u64 *value)
 
 static void vmx_print_line(void *ctx, const char *line)
 {
-	pr_err("%s\n", line);
+	pr_warn("%s\n", line);
 }
 
 static u64 vmx_capability(u32 msr)

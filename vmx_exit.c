@@ -517,6 +517,14 @@ static int handle_io(struct kvm_vcpu *vcpu)
 	return kvm_fast_pio(vcpu, IO_QUAL_SIZE(qual), IO_QUAL_PORT(qual), IO_QUAL_IN(qual));
 }
 
+/* The guest spins: somebody else has what it waits for. */
+static int handle_pause(struct kvm_vcpu *vcpu)
+{
+	vcpu->stat.pause_exits++;
+	kvm_vcpu_on_spin(vcpu);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+
 /* There is no virtual PMU, so there is no counter to read. */
 static int handle_rdpmc(struct kvm_vcpu *vcpu)
 {
@@ -573,6 +581,7 @@ static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_MSR_WRITE]			= kvm_emulate_wrmsr,
 	[EXIT_REASON_MWAIT_INSTRUCTION]		= handle_nop,
 	[EXIT_REASON_MONITOR_INSTRUCTION]	= handle_nop,
+	[EXIT_REASON_PAUSE_INSTRUCTION]		= handle_pause,
 	[EXIT_REASON_MCE_DURING_VMENTRY]	= handle_machine_check_during_entry,
 	[EXIT_REASON_EPT_VIOLATION]		= handle_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG]		= handle_ept_misconfig,

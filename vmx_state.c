@@ -510,6 +510,8 @@ static u32 vmx_secondary_controls(struct kvm_vcpu *vcpu)
 		ctl &= ~SECONDARY_EXEC_ENABLE_INVPCID;
 	if (!guest_cpuid_has(vcpu, X86_FEATURE_XSAVES))
 		ctl &= ~SECONDARY_EXEC_ENABLE_XSAVES;
+	if (vcpu->kvm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_PAUSE)
+		ctl &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	return ctl;
 }
 
@@ -535,15 +537,12 @@ static u32 vmx_exception_bitmap(struct kvm_vcpu *vcpu)
 void vmx_update_intercepts(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
-	u64 disabled = vcpu->kvm->arch.disabled_exits;
 
 	vmx_init_state_masks(vcpu);
 	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, vmx_secondary_controls(vcpu));
 	vmx->exception_bitmap = vmx_exception_bitmap(vcpu);
 	vmcs_write32(EXCEPTION_BITMAP, vmx->exception_bitmap);
-	if (disabled & KVM_X86_DISABLE_EXITS_HLT)
+	if (vcpu->kvm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_HLT)
 		vmx_exec_control_clear(vmx, CPU_BASED_HLT_EXITING);
-	if (disabled & KVM_X86_DISABLE_EXITS_MWAIT)
-		vmx_exec_control_clear(vmx, CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING);
 	vmx_update_msr_bitmap(vcpu);
 }

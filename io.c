@@ -818,10 +818,16 @@ static int hook_translate(struct x86_emulate_ctxt *ctxt, u64 linear, unsigned in
 	return hook_translate_page(ctxt, linear + first, bytes - first, access, &span[1]);
 }
 
-/* A slot whose memory the VMM has taken away: KVM_RUN fails, the guest cannot help it. */
-static int hook_ram_error(struct kvm_io_state *io, int err)
+/*
+ * A slot whose memory the VMM has taken away: KVM_RUN fails, the guest cannot help it.
+ * Or the slot itself has gone since it was looked up; then it stays away for as long
+ * as we hold kvm->srcu (memslot.c), and the next round meets a device.
+ */
+static int hook_ram_error(struct kvm_vcpu *vcpu, gpa_t gpa, bool write, int err)
 {
-	io->error = err;
+	if (!io_is_ram(vcpu->kvm, gpa, write))
+		return X86EMUL_RETRY;
+	vcpu->arch.io->error = err;
 	return X86EMUL_UNHANDLEABLE;
 }
 
@@ -838,7 +844,7 @@ static int hook_fetch(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf, unsi
 	if (!span.ram)
 		return X86EMUL_UNHANDLEABLE;
 	rc = kvm_read_guest(vcpu->kvm, span.gpa, buf, bytes);
-	return rc ? hook_ram_error(vcpu->arch.io, rc) : X86EMUL_CONTINUE;
+	return rc ? hook_ram_error(vcpu, span.gpa, false, rc) : X86EMUL_CONTINUE;
 }
 
 /*
@@ -871,7 +877,7 @@ static int hook_read_span(struct kvm_vcpu *vcpu, const struct io_span *span, voi
 
 	if (span->ram) {
 		rc = kvm_read_guest(vcpu->kvm, span->gpa, buf, span->len);
-		return rc ? hook_ram_error(vcpu->arch.io, rc) : X86EMUL_CONTINUE;
+		return rc ? hook_ram_error(vcpu, span->gpa, false, rc) : X86EMUL_CONTINUE;
 	}
 	for (done = 0; done < span->len; done += len) {
 		len = min_t(unsigned int, span->len - done, IO_MAX_MMIO);
@@ -943,8 +949,13 @@ static int hook_write_spans(struct x86_emulate_ctxt *ctxt, const struct io_span 
 			continue;
 		err = kvm_write_guest(vcpu->kvm, span[i].gpa, buf + (i ? span[0].len : 0),
 				      span[i].len);
-		if (err)
-			return hook_ram_error(io, err);
+		if (err && !i)
+			return hook_ram_error(vcpu, span[i].gpa, true, err);
+		if (err) {
+			/* The first part is written: no way back. */
+			io->error = err;
+			return X86EMUL_UNHANDLEABLE;
+		}
 	}
 	for (i = 0; i < 2 && span[i].len; i++)
 		if (!span[i].ram)
@@ -985,7 +996,7 @@ static int hook_cmpxchg(struct x86_emulate_ctxt *ctxt, u64 linear, const void *o
 	memcpy(&expected, old, bytes);
 	rc = kvm_cmpxchg_guest(vcpu->kvm, span[0].gpa, &expected, new, bytes);
 	if (rc < 0)
-		return hook_ram_error(vcpu->arch.io, rc);
+		return hook_ram_error(vcpu, span[0].gpa, true, rc);
 	return rc ? X86EMUL_RETRY : X86EMUL_CONTINUE;
 }
 

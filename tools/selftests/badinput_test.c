@@ -157,7 +157,7 @@ TEST(any_ioctl_any_argument)
 	garbage = vm_anon(GARBAGE_SIZE + PAGE_SIZE);
 	munmap(garbage + GARBAGE_SIZE, PAGE_SIZE);
 	metronome(3000);
-	for (int vms = 0; vms < 8; vms++) {
+	for (int vms = 0; vms < 4; vms++) {
 		before = open_fds();
 		vcpu = vm_long(busy);
 		vm = vcpu->vm;
@@ -219,11 +219,11 @@ TEST(state_with_bits_flipped)
 	log_mark();
 	metronome(1500);
 	vcpu = vm_long(busy);
-	for (int i = 0; i < 2500; i++) {
+	for (int i = 0; i < 1600; i++) {
 		const struct state_call *s = &states[rnd() % ARRAY_SIZE(states)];
 		u32 flips = 1 + rnd() % 3;
 
-		if (i % 40 == 0) {
+		if (i % 80 == 0) {
 			vm_free(vcpu->vm);
 			vcpu = vm_long(busy);
 		}
@@ -271,7 +271,7 @@ TEST(random_code)
 	start_seed(_metadata);
 	log_mark();
 	metronome(1000);
-	for (int i = 0; i < 250; i++) {
+	for (int i = 0; i < 150; i++) {
 		int ret = 0;
 
 		if (i % 25 == 0) {
@@ -373,7 +373,7 @@ TEST(random_cpuid_and_msrs)
 	start_seed(_metadata);
 	log_mark();
 	metronome(2000);
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 25; i++) {
 		struct vm *vm = vm_new();
 		struct vcpu *vcpu = vcpu_bare(vm, 0);
 

@@ -737,7 +737,8 @@ TEST(real_mode)
 	EXPECT_EXIT(vcpu, KVM_EXIT_IO);
 	EXPECT_EQ(0x55, vcpu->run->io.port);
 	EXPECT_EXIT(vcpu, KVM_EXIT_IO);
-	EXPECT_EQ(6, vcpu_stub_vector(vcpu));
+	EXPECT_EQ(6, vcpu_stub_vector(vcpu))
+		vcpu_dump(vcpu);
 	vm_free(vm);
 }
 

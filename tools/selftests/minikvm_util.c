@@ -293,10 +293,11 @@ static void build_gdt(struct vm *vm)
 static void build_idt(struct vm *vm)
 {
 	u64 *idt = vm_ptr(vm, GPA_IDT), *idt32 = vm_ptr(vm, GPA_IDT32);
-	u32 *ivt = vm_ptr(vm, GPA_IVT16), *stub = vm_ptr(vm, GPA_STUB);
+	u32 *ivt = vm_ptr(vm, GPA_IVT16);
+	u64 *stub = vm_ptr(vm, GPA_STUB);
 
 	for (u64 n = 0; n < 256; n++) {
-		u64 to = (u64)guest_exc_stubs + 16 * n, to32 = GPA_STUB + 4 * n;
+		u64 to = (u64)guest_exc_stubs + 16 * n, to32 = GPA_STUB + 8 * n;
 
 		/* DPL 3, so that INT n works from user mode too. */
 		idt[2 * n] = (to & 0xffff) | SEL_CODE64 << 16 |
@@ -305,7 +306,12 @@ static void build_idt(struct vm *vm)
 		idt32[n] = (to32 & 0xffff) | SEL_CODE32 << 16 |
 			   0xeeULL << 40 | (to32 >> 16) << 48;
 		ivt[n] = to32;			/* segment 0 */
-		stub[n] = 0xfceb00e6 | STUB_PORT << 8;	/* out; jmp back */
+		/*
+		 * nop; out; jmp back.  The NOP is for Bochs: with several CPUs
+		 * it forgets that RIP changed when the first instruction of a
+		 * handler exits.
+		 */
+		stub[n] = 0xfbeb00e690ULL | STUB_PORT << 16;
 	}
 }
 
@@ -657,7 +663,7 @@ int vcpu_stub_vector(struct vcpu *vcpu)
 	if (run->exit_reason != KVM_EXIT_IO || run->io.port != STUB_PORT)
 		return -1;
 	vcpu_regs(vcpu, &r);
-	return (r.rip - GPA_STUB) / 4;
+	return (r.rip - GPA_STUB) / 8;
 }
 
 void vcpu_dump(struct vcpu *vcpu)

@@ -271,7 +271,9 @@ TEST_F(module, shares_the_machine)
 	mini = mini_vm();
 	EXPECT_LE(0, mini);
 	stock = stock_vm();
-	EXPECT_EQ(-EBUSY, stock);
+	/* 6.1 says EBUSY, 6.12 EIO. */
+	EXPECT_TRUE(stock == -EBUSY || stock == -EIO)
+		TH_LOG("the stock module gave %d", stock);
 	close(mini);
 	stock = stock_vm();
 	EXPECT_LE(0, stock);

@@ -403,6 +403,8 @@ TEST_F(mmu, large_pages_and_the_dirty_log)
 
 	ASSERT_EQ(0, vm_slot(self->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, HI, SIZE, self->mem));
 	ASSERT_EQ(0, guest_write(self->vcpu, HI + 65 * PAGE_SIZE, 1));
+	/* Writable for all the host cares, but not written. */
+	EXPECT_EQ(0, guest_read(self->vcpu, HI + 66 * PAGE_SIZE));
 	EXPECT_2M_PAGES(0);
 	ASSERT_EQ(0, kioctlp(self->vm->fd, KVM_GET_DIRTY_LOG, &log));
 	EXPECT_EQ(0, bitmap[0]);
@@ -455,6 +457,62 @@ TEST_F(mmu, replaced_while_running)
 		pthread_join(t, &res);
 		ASSERT_EQ(UCALL_DONE, (u64)res);
 	}
+}
+
+/* Copies what it reads at RDI to where RSI points, till it reads all ones. */
+ASM_GUEST(echo, "1: mov (%rdi), %rax; mov %rax, (%rsi); inc %rax; jnz 1b\n" ASM_DONE);
+
+/* Put page @i of the file behind the guest's address; any that was there goes. */
+static void map_file_page(u8 *at, int fd, int i)
+{
+	if (mmap(at, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+		 fd, i * PAGE_SIZE) != at)
+		die("mmap: %s", strerror(errno));
+}
+
+/*
+ * A fault that has looked up a page must not map it after the host has taken it away:
+ * the guest would keep it for ever.  Twice in a row another page is put behind the
+ * address; the second time at every possible moment of the fault for the first.  With
+ * two host CPUs the two race for real.
+ */
+TEST_F_TIMEOUT(mmu, fault_races_with_unmap, 60)
+{
+	struct vcpu *vcpu = vcpu_new(self->vm, 1);
+	volatile u64 *echoed = vm_ptr(self->vm, GPA_DATA);
+	u64 i, end, rounds = host_cpus() > 1 ? 1500 : 20;
+	int fd = memfd_create("pages", 0);
+	struct kvm_regs r;
+	volatile u64 *page;
+	pthread_t t;
+	void *res;
+
+	ASSERT_EQ(0, ftruncate(fd, 2 * PAGE_SIZE));
+	page = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_EQ(0, vm_slot(self->vm, SLOT, 0, HI, PAGE_SIZE, self->mem));
+	vcpu_long(vcpu, echo);
+	vcpu_regs(vcpu, &r);
+	r.rdi = HI;
+	r.rsi = GPA_DATA;
+	vcpu_set_regs(vcpu, &r);
+	pthread_create(&t, NULL, run_thread, vcpu);
+
+	for (i = 1; i <= rounds; i++) {
+		page[0] = 2 * i;
+		page[PAGE_SIZE / 8] = 2 * i + 1;
+		map_file_page(self->mem, fd, 0);
+		for (volatile u64 delay = i * 7 % 1500; delay; delay--)
+			;
+		map_file_page(self->mem, fd, 1);
+		for (end = now_ns() + 5000000000ul; *echoed != 2 * i + 1 && now_ns() < end; )
+			if (host_cpus() == 1)
+				usleep(100);
+		ASSERT_EQ(2 * i + 1, *echoed);
+	}
+	page[PAGE_SIZE / 8] = ~0ul;
+	pthread_join(t, &res);
+	EXPECT_EQ(UCALL_DONE, (u64)res);
+	close(fd);
 }
 
 /* KSM merges equal pages; a write of the guest parts them again. */

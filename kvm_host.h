@@ -469,9 +469,9 @@ struct kvm_arch {
 
 struct kvm {
 	struct mm_struct *mm;				/* (c) */
-	struct mutex lock;
-	struct mutex slots_lock;
-	spinlock_t mmu_lock;
+	struct mutex lock;		/* see the top of this file for these four */
+	struct mutex slots_lock;	/* slots */
+	spinlock_t mmu_lock;		/* EPT */
 	struct srcu_struct srcu;
 	refcount_t users_count;		/* the VM fd and each vCPU fd */
 	struct list_head vm_list;			/* kvm_lock */
@@ -555,7 +555,7 @@ struct kvm_x86_ops {
 	bool (*is_valid_cr0)(struct kvm_vcpu *vcpu, unsigned long cr0);
 	bool (*is_valid_cr4)(struct kvm_vcpu *vcpu, unsigned long cr4);
 	int (*get_msr)(struct kvm_vcpu *vcpu, u32 index, u64 *data);	/* 0, or 1: not mine */
-	int (*set_msr)(struct kvm_vcpu *vcpu, u32 index, u64 data);	/* 0, 1: not mine, 2: bad value */
+	int (*set_msr)(struct kvm_vcpu *vcpu, u32 index, u64 data);	/* likewise */
 	void (*write_tsc_offset)(struct kvm_vcpu *vcpu);
 	/* CPUID, MSR filter, guest debugging or disabled exits changed. */
 	void (*update_intercepts)(struct kvm_vcpu *vcpu);
@@ -897,7 +897,8 @@ int kvm_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host_initiated
 int kvm_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host_initiated);
 int kvm_emulate_rdmsr(struct kvm_vcpu *vcpu);
 int kvm_emulate_wrmsr(struct kvm_vcpu *vcpu);
-bool kvm_msr_allowed(struct kvm_vcpu *vcpu, u32 index, u32 type);	/* KVM_MSR_FILTER_READ/WRITE */
+/* @type: KVM_MSR_FILTER_READ or _WRITE; kvm->srcu held */
+bool kvm_msr_allowed(struct kvm_vcpu *vcpu, u32 index, u32 type);
 int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user);
 int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap);
 int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);

@@ -573,7 +573,8 @@ static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id);
 /* Capabilities that any architecture has; the others are x86.c's. */
 static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
 {
-	const u64 dirty_log_bits = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+	const u64 dirty_log_bits = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+				   KVM_DIRTY_LOG_INITIALLY_SET;
 
 	if (cap->cap != KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
 		return kvm_arch_vm_ioctl_enable_cap(kvm, cap);
@@ -1089,8 +1090,8 @@ static void kvm_vcpu_set_thread(struct kvm_vcpu *vcpu)
  *	set_bit(requests)		interrupts off
  *	full barrier			mode = IN_GUEST_MODE
  *	mode == IN_GUEST_MODE?		full barrier
- *	  yes: send an IPI		requests?  yes: do not enter
- *					enter the guest
+ *	  yes: send an IPI		requests?  yes: turn back
+ *					VM entry
  *
  * Each side writes, then reads what the other wrote.  With a full barrier in
  * between on both sides, at least one of them sees the other's write: either

@@ -70,7 +70,6 @@ static unsigned long *vmx_io_bitmap;
 #define VMX_PLE_WINDOW	4096
 
 /* Bit n: VPID n is in use.  VPID 0 is the host's. */
-#define VMX_NR_VPIDS	(1 << 16)
 static DECLARE_BITMAP(vmx_vpid_bitmap, VMX_NR_VPIDS);
 static DEFINE_SPINLOCK(vmx_vpid_lock);
 
@@ -438,6 +437,7 @@ static int vmx_check_processor_compatibility(void)
 const u32 vmx_guest_msr_index[VMX_MAX_GUEST_MSRS] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_TSC_AUX,
 };
+
 #define VMX_NR_SYSCALL_MSRS	4	/* the first four matter only if EFER.SCE is set */
 
 struct vmx_user_msrs {
@@ -557,9 +557,11 @@ static int vmx_hardware_enable(void)
 		return -EBUSY;
 	intel_pt_handle_vmx(1);
 	cr4_set_bits(X86_CR4_VMXE);
-	asm goto("1: vmxon %0\n"
-		 "jbe %l[failed]\n"
-		 _ASM_EXTABLE(1b, %l[failed])
+	/* CF = 1 is "failed", also if VMXON faults and leaves it alone. */
+	asm goto("stc\n"
+		 "1: vmxon %0\n"
+		 "2: jbe %l[failed]\n"
+		 _ASM_EXTABLE(1b, 2b)
 		 : : "m" (phys) : "memory", "cc" : failed);
 	return 0;
 
@@ -1191,6 +1193,9 @@ void vmx_dump(struct kvm_vcpu *vcpu)
 
 void vmwrite_error(unsigned long field, unsigned long value)
 {
+	/* VMX was switched off under us: the VM is dead, nobody misses the write. */
+	if (!(cr4_read_shadow() & X86_CR4_VMXE))
+		return;
 	pr_err_ratelimited("VMWRITE of %#lx to field %#lx (%s) failed: %s\n", value, field,
 			   vmcs_field_name(field),
 			   vmx_instruction_error(vmcs_read32(VM_INSTRUCTION_ERROR)));
@@ -1257,8 +1262,12 @@ static const struct kvm_x86_ops vmx_x86_ops = {
 
 static int __init vmx_init(void)
 {
-	return kvm_init(&vmx_x86_ops, sizeof(struct vcpu_vmx), __alignof__(struct vcpu_vmx),
-			THIS_MODULE);
+	int r = kvm_init(&vmx_x86_ops, sizeof(struct vcpu_vmx), __alignof__(struct vcpu_vmx),
+			 THIS_MODULE);
+
+	if (!r)
+		vmx_count_init();
+	return r;
 }
 module_init(vmx_init);
 

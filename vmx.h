@@ -131,8 +131,10 @@ struct vmx_access_count {
 };
 DECLARE_PER_CPU(struct vmx_access_count, vmx_access_count);
 #define vmx_count(what)	this_cpu_inc(vmx_access_count.what)
+void vmx_count_init(void);
 #else
 #define vmx_count(what)	do { } while (0)
+static inline void vmx_count_init(void) { }
 #endif
 
 /* MSR accesses of the entry and exit paths go through these, to be counted. */
@@ -172,11 +174,11 @@ void vmwrite_error(unsigned long field, unsigned long value);
 static __always_inline void __vmcs_writel(unsigned long field, unsigned long value)
 {
 	vmx_count(vmwrites);
+	/* If it faults RFLAGS are anything; vmwrite_error() knows. */
 	asm goto("1: vmwrite %1, %0\n"
-		 "jna %l[failed]\n"
-		 _ASM_EXTABLE(1b, %l[off])
-		 : : "r" (field), "rm" (value) : "cc" : failed, off);
-off:
+		 "2: jna %l[failed]\n"
+		 _ASM_EXTABLE(1b, 2b)
+		 : : "r" (field), "rm" (value) : "cc" : failed);
 	return;
 failed:
 	vmwrite_error(field, value);

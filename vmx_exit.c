@@ -658,10 +658,12 @@ void vmx_get_exit_info(struct kvm_vcpu *vcpu, struct kvm_exit_info *info)
 /* NULL where the list has no name, so that no counter is made for it. */
 const char *vmx_exit_name(u32 reason)
 {
-	switch ((u16)reason) {
-#define X(constant, name, counter) case constant: return name;
-	VMX_EXIT_REASON_LIST(X)
+	static const char * const names[] = {
+#define X(constant, name, counter) [constant] = name,
+		VMX_EXIT_REASON_LIST(X)
 #undef X
-	}
-	return NULL;
+	};
+	u16 basic = reason;
+
+	return basic < ARRAY_SIZE(names) ? names[basic] : NULL;
 }

@@ -684,7 +684,7 @@ static void kvm_service_flush_request(struct kvm_vcpu *vcpu)
  */
 static bool kvm_vcpu_must_not_enter(struct kvm_vcpu *vcpu)
 {
-	smp_store_mb(vcpu->mode, IN_GUEST_MODE);
+	smp_store_mb(vcpu->mode, IN_GUEST_MODE);	/* before the requests are read */
 	return kvm_request_pending(vcpu) || xfer_to_guest_mode_work_pending();
 }
 
@@ -724,6 +724,7 @@ static void kvm_switch_to_guest_and_back(struct kvm_vcpu *vcpu)
  * Returns 1/0/-errno, see struct kvm_x86_ops.
  */
 static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	bool window = READ_ONCE(vcpu->run->request_interrupt_window);
 	bool leave_soon = false;

@@ -60,7 +60,7 @@ static u64 load(struct vcpu *vcpu, u64 addr)
 	point(vcpu, load_at, addr, 0);
 	uc = vcpu_ucall(vcpu);
 	if (uc.cmd != UCALL_SYNC)
-		die("load of %#lx", addr);
+		die("no answer, address %#lx", addr);
 	return uc.b;
 }
 
@@ -68,7 +68,7 @@ static void store(struct vcpu *vcpu, u64 addr, u64 val)
 {
 	point(vcpu, store_at, addr, val);
 	if (vcpu_ucall(vcpu).cmd != UCALL_SYNC)
-		die("store to %#lx", addr);
+		die("no answer, address %#lx", addr);
 }
 
 static int try_load(struct vcpu *vcpu, u64 addr)
@@ -77,7 +77,7 @@ static int try_load(struct vcpu *vcpu, u64 addr)
 	return vcpu_run(vcpu);
 }
 
-static void add(FIXTURE_DATA(mem) *self, void *mem, u64 size)
+static void add(struct _test_data_mem *self, void *mem, u64 size)
 {
 	int ret = vm_slot(self->vm, SLOT, 0, HI, size, mem);
 

@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	pin_cpu(0);
-	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(benches); i++)
 		run_bench(&benches[i]);
 	run_calls();
 	return 0;

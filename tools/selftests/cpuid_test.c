@@ -352,12 +352,12 @@ TEST(cr4_follows_cpuid)
 
 			supported_cpuid(&c);
 			e = cpuid_find(&c, t[i].fn, 0);
-			if (!e || !((&e->eax)[t[i].reg] >> t[i].bit & 1)) {
+			if (!e || !(*(&e->eax + t[i].reg) >> t[i].bit & 1)) {
 				vm_free(vm);
 				continue;
 			}
 			if (!with)
-				(&e->eax)[t[i].reg] &= ~(1u << t[i].bit);
+				*(&e->eax + t[i].reg) &= ~(1u << t[i].bit);
 			ASSERT_EQ(0, kioctlp(vcpu->fd, KVM_SET_CPUID2, &c));
 			vcpu_long(vcpu, guest_cpuid);
 			vcpu_sregs(vcpu, &s);

@@ -60,7 +60,7 @@ static int get_log(struct vm *vm, u32 slot, void *bitmap)
 	return kioctlp(vm->fd, KVM_GET_DIRTY_LOG, &l);
 }
 
-static int count_log(FIXTURE_DATA(log) *self)
+static int count_log(struct _test_data_log *self)
 {
 	int n = 0;
 
@@ -72,7 +72,7 @@ static int count_log(FIXTURE_DATA(log) *self)
 	return n;
 }
 
-static bool dirty(FIXTURE_DATA(log) *self, u64 page)
+static bool dirty(struct _test_data_log *self, u64 page)
 {
 	return self->bitmap[page / 64] >> (page % 64) & 1;
 }

@@ -38,26 +38,36 @@
 	X(rdmsr_high, "mov $0xc000dead, %ecx; rdmsr", 13, 0)		\
 	X(rdmsr_4000, "mov $0x4000dead, %ecx; rdmsr", 13, 0)		\
 	X(rdmsr_efer, "mov $0xc0000080, %ecx; rdmsr" RESULT, DONE, 0xd01) \
-	X(wrmsr_noncanonical, "mov $0xc0000082, %ecx; xor %eax, %eax; mov $0x80000000, %edx; wrmsr", 13, 0) \
+	X(wrmsr_noncanonical,					\
+	  "mov $0xc0000082, %ecx; xor %eax, %eax; mov $0x80000000, %edx; wrmsr", 13, 0) \
 	X(wrmsr_efer_lme, "mov $0xc0000080, %ecx; mov $0xc01, %eax; xor %edx, %edx; wrmsr", 13, 0) \
-	X(wrmsr_efer_reserved, "mov $0xc0000080, %ecx; mov $0x2d01, %eax; mov $1, %edx; wrmsr", 13, 0) \
-	X(wrmsr_efer_sce, "mov $0xc0000080, %ecx; mov $0xd00, %eax; xor %edx, %edx; wrmsr; rdmsr" RESULT, DONE, 0xd00) \
+	X(wrmsr_efer_reserved,					\
+	  "mov $0xc0000080, %ecx; mov $0x2d01, %eax; mov $1, %edx; wrmsr", 13, 0) \
+	X(wrmsr_efer_sce,					\
+	  "mov $0xc0000080, %ecx; mov $0xd00, %eax; xor %edx, %edx; wrmsr; " \
+	  "rdmsr" RESULT, DONE, 0xd00) \
 	X(invlpg, "mov $5, %edi; invlpg 0x100000", DONE, 5)		\
 	X(wbinvd, "mov $5, %edi; wbinvd", DONE, 5)			\
 	X(invd, "mov $5, %edi; invd", DONE, 5)				\
 	X(pause, "mov $50000, %edi; 1: pause; dec %edi; jnz 1b", DONE, 0) \
-	X(clts, "mov %cr0, %rax; or $8, %eax; mov %rax, %cr0; clts; mov %cr0, %rax" RESULT, DONE, 0x80050033) \
+	X(clts,					\
+	  "mov %cr0, %rax; or $8, %eax; mov %rax, %cr0; clts; " \
+	  "mov %cr0, %rax" RESULT, DONE, 0x80050033) \
 	X(lmsw, "mov $0x3b, %eax; lmsw %ax; mov %cr0, %rax" RESULT, DONE, 0x8005003b) \
 	X(smsw, "xor %eax, %eax; smsw %ax" RESULT, DONE, 0x33)		\
 	X(lmsw_keeps_pe, "mov $0x32, %eax; lmsw %ax; mov %cr0, %rax" RESULT, DONE, 0x80050033) \
-	X(cr0_ts, "mov %cr0, %rax; or $8, %eax; mov %rax, %cr0; mov %cr0, %rax" RESULT, DONE, 0x8005003b) \
+	X(cr0_ts,					\
+	  "mov %cr0, %rax; or $8, %eax; mov %rax, %cr0; mov %cr0, %rax" RESULT, DONE, 0x8005003b) \
 	X(cr0_ts_nm, "mov %cr0, %rax; or $8, %eax; mov %rax, %cr0; fninit", 7, 0) \
 	X(cr0_em_ud, "mov %cr0, %rax; or $4, %eax; mov %rax, %cr0; movaps %xmm0, %xmm1", 6, 0) \
-	X(cr0_ne_hidden, "mov %cr0, %rax; and $~0x20, %rax; mov %rax, %cr0; mov %cr0, %rax" RESULT, DONE, 0x80050013) \
+	X(cr0_ne_hidden,					\
+	  "mov %cr0, %rax; and $~0x20, %rax; mov %rax, %cr0; " \
+	  "mov %cr0, %rax" RESULT, DONE, 0x80050013) \
 	X(cr0_pg_no_pe, "mov $0x80050032, %eax; mov %rax, %cr0", 13, 0)	\
 	X(cr0_nw_no_cd, "mov $0xa0050033, %eax; mov %rax, %cr0", 13, 0)	\
 	X(cr0_high, "mov $0x180050033, %rax; mov %rax, %cr0", 13, 0)	\
-	X(cr0_cd, "mov $0xc0050033, %eax; mov %rax, %cr0; mov %cr0, %rax" RESULT, DONE, 0xc0050033) \
+	X(cr0_cd,					\
+	  "mov $0xc0050033, %eax; mov %rax, %cr0; mov %cr0, %rax" RESULT, DONE, 0xc0050033) \
 	X(cr0_pg_off_long, "mov $0x00050033, %eax; mov %rax, %cr0", 13, 0) \
 	X(cr3_same, "mov %cr3, %rax; mov %rax, %cr3; mov %cr3, %rax" RESULT, DONE, GPA_PML4) \
 	X(cr3_high, "mov $0x8000000000001000, %rax; mov %rax, %cr3", 13, 0) \
@@ -71,17 +81,22 @@
 	X(cr8_bad, "mov $0x10, %eax; mov %rax, %cr8", 13, 0)		\
 	X(cr2, "mov $0x123456789, %rax; mov %rax, %cr2; mov %cr2, %rax" RESULT, DONE, 0x123456789) \
 	X(cr1_read, ".byte 0x0f, 0x20, 0xc8", 6, 0)			\
-	X(dr0, "mov $0x1234567, %eax; mov %rax, %dr0; xor %eax, %eax; mov %dr0, %rax" RESULT, DONE, 0x1234567) \
-	X(dr3, "mov $-8, %rax; mov %rax, %dr3; xor %eax, %eax; mov %dr3, %rax" RESULT, DONE, -8ULL) \
+	X(dr0,					\
+	  "mov $0x1234567, %eax; mov %rax, %dr0; xor %eax, %eax; " \
+	  "mov %dr0, %rax" RESULT, DONE, 0x1234567) \
+	X(dr3,					\
+	  "mov $-8, %rax; mov %rax, %dr3; xor %eax, %eax; mov %dr3, %rax" RESULT, DONE, -8ULL) \
 	X(dr6, "xor %eax, %eax; mov %rax, %dr6; mov %dr6, %rax" RESULT, DONE, 0xffff0ff0) \
 	X(dr6_reset, "mov %dr6, %rax" RESULT, DONE, 0xffff0ff0)		\
 	X(dr7, "mov $0x455, %eax; mov %rax, %dr7; mov %dr7, %rax" RESULT, DONE, 0x455) \
 	X(dr7_reset, "mov %dr7, %rax" RESULT, DONE, 0x400)		\
-	X(dr4_alias, "mov %dr6, %rax; mov %rax, %rdi; .byte 0x0f, 0x21, 0xe0; sub %rax, %rdi", DONE, 0) \
+	X(dr4_alias,					\
+	  "mov %dr6, %rax; mov %rax, %rdi; .byte 0x0f, 0x21, 0xe0; sub %rax, %rdi", DONE, 0) \
 	X(dr4_de, CR4_OR(8) ".byte 0x0f, 0x21, 0xe0", 6, 0)		\
 	X(dr6_high, "mov $0x100000000, %rax; mov %rax, %dr6", 13, 0)	\
 	X(dr7_high, "mov $0x100000000, %rax; mov %rax, %dr7", 13, 0)	\
-	X(rdtsc_runs, "rdtsc; mov %eax, %ecx; rdtsc; sub %ecx, %eax; shr $31, %eax" RESULT, DONE, 0) \
+	X(rdtsc_runs,					\
+	  "rdtsc; mov %eax, %ecx; rdtsc; sub %ecx, %eax; shr $31, %eax" RESULT, DONE, 0) \
 	X(rdpmc, "mov $0x7fff, %ecx; rdpmc", 13, 0)			\
 	X(xsetbv_no_osxsave, "xor %ecx, %ecx; xor %edx, %edx; mov $3, %eax; xsetbv", 6, 0) \
 	X(xgetbv_no_osxsave, "xor %ecx, %ecx; xgetbv", 6, 0)		\
@@ -110,7 +125,8 @@
 	X(noncanonical_load, "mov $0x800000000000, %rax; mov (%rax), %rax", 13, 0) \
 	X(unmapped_load, "mov $0x700000000000, %rax; mov (%rax), %rax", 14, 0) \
 	X(unmapped_store, "mov $0x700000000000, %rax; mov %rax, (%rax)", 14, 2) \
-	X(hypercall_clobbers, "mov $999, %eax; mov $3, %ebx; mov $4, %ecx; vmcall; lea (%rbx, %rcx), %rdi", DONE, 7)
+	X(hypercall_clobbers,					\
+	  "mov $999, %eax; mov $3, %ebx; mov $4, %ecx; vmcall; lea (%rbx, %rcx), %rdi", DONE, 7)
 
 #define X(name, text, want, value) ASM_GUEST(row_##name, text "\n" ASM_DONE);
 /* Layout constants appear inside asm only as C values: keep texts free of them. */
@@ -829,14 +845,15 @@ TEST(pae_paging)
 
 /* ------------------------------------------------------------- failed entry */
 
-static void bad_tr(struct kvm_sregs *s) { s->tr.unusable = 1; s->tr.present = 0; }
-static void bad_tr_type(struct kvm_sregs *s) { s->tr.type = 3; }
-static void bad_cs_type(struct kvm_sregs *s) { s->cs.type = 3; s->cs.dpl = 2; }
-static void bad_ss_rpl(struct kvm_sregs *s) { s->ss.selector = 0x13; s->ss.dpl = 2; }
-static void bad_fs_base(struct kvm_sregs *s) { s->fs.base = 0x800000000000; }
-static void bad_ldt(struct kvm_sregs *s) { s->ldt.unusable = 0; s->ldt.present = 1; s->ldt.type = 7; }
-static void bad_gdt(struct kvm_sregs *s) { s->gdt.base = 0x900000000000; }
-static void bad_cs_ld(struct kvm_sregs *s) { s->cs.db = 1; }
+#define SPOIL(name, what)	static void name(struct kvm_sregs *s) { what; }
+SPOIL(bad_tr, s->tr.unusable = 1; s->tr.present = 0)
+SPOIL(bad_tr_type, s->tr.type = 3)
+SPOIL(bad_cs_type, s->cs.type = 3; s->cs.dpl = 2)
+SPOIL(bad_ss_rpl, s->ss.selector = 0x13; s->ss.dpl = 2)
+SPOIL(bad_fs_base, s->fs.base = 0x800000000000)
+SPOIL(bad_ldt, s->ldt.unusable = 0; s->ldt.present = 1; s->ldt.type = 7)
+SPOIL(bad_gdt, s->gdt.base = 0x900000000000)
+SPOIL(bad_cs_ld, s->cs.db = 1)
 
 static const struct {
 	const char *name;
@@ -874,7 +891,8 @@ TEST(failed_entry)
 				TH_LOG("%s: %s", bad_states[i].name,
 				       exit_name(reason));
 			if (reason == KVM_EXIT_FAIL_ENTRY) {
-				EXPECT_EQ(0x80000021, vcpu->run->fail_entry.hardware_entry_failure_reason)
+				EXPECT_EQ(0x80000021,
+					  vcpu->run->fail_entry.hardware_entry_failure_reason)
 					TH_LOG("%s", bad_states[i].name);
 			}
 		}

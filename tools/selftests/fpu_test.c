@@ -152,8 +152,8 @@ TEST_F(fpu, two_vcpus)
 /* Load XMM0..15 and ST0, do one system call, store them. */
 static long run_with_fpu(int fd, u8 *before, u8 *after)
 {
-	long ret;
 	register long a2 asm("rdx") = 0;
+	long ret;
 
 	asm volatile("fxrstor64 (%[before])\n\t"
 		     "syscall\n\t"

@@ -104,7 +104,7 @@ const char *exit_name(u32 reason)
 	};
 	static char other[32];
 
-	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])
+	if (reason < ARRAY_SIZE(names) && names[reason])
 		return names[reason];
 	snprintf(other, sizeof(other), "exit reason %u", reason);
 	return other;
@@ -200,64 +200,64 @@ void vm_load(struct vm *vm, u64 gpa, const void *from, const void *to)
  */
 extern u8 guest_exc_stubs[];
 asm(".pushsection guest, \"ax\", @progbits\n"
-    ".balign 16\n"
-    "guest_exc_stubs:\n"
-    ".set vec, 0\n"
-    ".rept 256\n"
-    "	.balign 16\n"
-    "	.if (vec != 8) && (vec != 17) && (vec != 21) && ((vec < 10) || (vec > 14))\n"
-    "	push $0\n"
-    "	.endif\n"
-    "	push $vec\n"
-    "	jmp guest_exc_common\n"
-    "	.set vec, vec + 1\n"
-    ".endr\n"
-    "guest_exc_common:\n"
-    "	push %rax\n"
-    "	push %rbx\n"
-    "	mov 16(%rsp), %rax\n"
-    "	mov %rax, %gs:24\n"
-    "	mov %gs:16, %rbx\n"
-    "	and $63, %ebx\n"
-    "	add %gs:56, %rbx\n"
-    "	mov %al, 80(%rbx)\n"
-    "	incq %gs:16\n"
-    "	mov 24(%rsp), %rax\n"
-    "	mov %rax, %gs:32\n"
-    "	mov 32(%rsp), %rax\n"
-    "	mov %rax, %gs:40\n"
-    "	mov 48(%rsp), %rax\n"
-    "	mov %rax, %gs:64\n"
-    "	mov %cr2, %rax\n"
-    "	mov %rax, %gs:48\n"
-    "	mov %gs:0, %rax\n"
-    "	cmp $2, %rax\n"
-    "	je 3f\n"
-    "	cmp $1, %rax\n"
-    "	jne 1f\n"
-    "	mov %gs:8, %rax\n"		/* EXC_RESUME */
-    "	mov %rax, 32(%rsp)\n"
-    "	movq $0, %gs:0\n"
-    "	jmp 3f\n"
-    "1:	push %rdx\n"			/* EXC_REPORT, EXC_UCALL */
-    "	push %rdi\n"
-    "	push %rsi\n"
-    "	mov %gs:24, %rdi\n"
-    "	mov %gs:40, %rsi\n"
-    "	cmp $3, %rax\n"
-    "	mov $5, %eax\n"
-    "	je 2f\n"
-    "	mov $4, %eax\n"
-    "2:	mov $0x3e8, %edx\n"
-    "	out %eax, %dx\n"
-    "	pop %rsi\n"
-    "	pop %rdi\n"
-    "	pop %rdx\n"
-    "3:	pop %rbx\n"
-    "	pop %rax\n"
-    "	add $16, %rsp\n"
-    "	iretq\n"
-    ".popsection\n");
+	".balign 16\n"
+	"guest_exc_stubs:\n"
+	".set vec, 0\n"
+	".rept 256\n"
+	"	.balign 16\n"
+	"	.if (vec != 8) && (vec != 17) && (vec != 21) && ((vec < 10) || (vec > 14))\n"
+	"	push $0\n"
+	"	.endif\n"
+	"	push $vec\n"
+	"	jmp guest_exc_common\n"
+	"	.set vec, vec + 1\n"
+	".endr\n"
+	"guest_exc_common:\n"
+	"	push %rax\n"
+	"	push %rbx\n"
+	"	mov 16(%rsp), %rax\n"
+	"	mov %rax, %gs:24\n"
+	"	mov %gs:16, %rbx\n"
+	"	and $63, %ebx\n"
+	"	add %gs:56, %rbx\n"
+	"	mov %al, 80(%rbx)\n"
+	"	incq %gs:16\n"
+	"	mov 24(%rsp), %rax\n"
+	"	mov %rax, %gs:32\n"
+	"	mov 32(%rsp), %rax\n"
+	"	mov %rax, %gs:40\n"
+	"	mov 48(%rsp), %rax\n"
+	"	mov %rax, %gs:64\n"
+	"	mov %cr2, %rax\n"
+	"	mov %rax, %gs:48\n"
+	"	mov %gs:0, %rax\n"
+	"	cmp $2, %rax\n"
+	"	je 3f\n"
+	"	cmp $1, %rax\n"
+	"	jne 1f\n"
+	"	mov %gs:8, %rax\n"		/* EXC_RESUME */
+	"	mov %rax, 32(%rsp)\n"
+	"	movq $0, %gs:0\n"
+	"	jmp 3f\n"
+	"1:	push %rdx\n"			/* EXC_REPORT, EXC_UCALL */
+	"	push %rdi\n"
+	"	push %rsi\n"
+	"	mov %gs:24, %rdi\n"
+	"	mov %gs:40, %rsi\n"
+	"	cmp $3, %rax\n"
+	"	mov $5, %eax\n"
+	"	je 2f\n"
+	"	mov $4, %eax\n"
+	"2:	mov $0x3e8, %edx\n"
+	"	out %eax, %dx\n"
+	"	pop %rsi\n"
+	"	pop %rdi\n"
+	"	pop %rdx\n"
+	"3:	pop %rbx\n"
+	"	pop %rax\n"
+	"	add $16, %rsp\n"
+	"	iretq\n"
+	".popsection\n");
 
 _Static_assert(offsetof(struct guest_exc, self) == 56, "asm offset");
 _Static_assert(offsetof(struct guest_exc, rflags) == 64, "asm offset");
@@ -383,6 +383,15 @@ void seg_set(struct kvm_segment *seg, u16 sel, u8 type, int l, int db, int dpl)
 	};
 }
 
+/* All data segments as DS is. */
+static void copy_ds(struct kvm_sregs *s)
+{
+	s->es = s->ds;
+	s->ss = s->ds;
+	s->fs = s->ds;
+	s->gs = s->ds;
+}
+
 static void set_tables(struct kvm_sregs *s, u64 idt)
 {
 	s->gdt.base = GPA_GDT;
@@ -416,7 +425,7 @@ void vcpu_long(struct vcpu *vcpu, void *entry)
 	vcpu_sregs(vcpu, &s);
 	seg_set(&s.cs, SEL_CODE64, 11, 1, 0, 0);
 	seg_set(&s.ds, SEL_DATA, 3, 0, 1, 0);
-	s.es = s.ss = s.fs = s.gs = s.ds;
+	copy_ds(&s);
 	set_tables(&s, GPA_IDT);
 	s.gs.base = exc;
 	s.cr0 = 0x80050033;		/* PG AM WP NE ET MP PE */
@@ -438,7 +447,7 @@ void vcpu_prot32(struct vcpu *vcpu, u32 eip)
 	vcpu_sregs(vcpu, &s);
 	seg_set(&s.cs, SEL_CODE32, 11, 0, 1, 0);
 	seg_set(&s.ds, SEL_DATA, 3, 0, 1, 0);
-	s.es = s.ss = s.fs = s.gs = s.ds;
+	copy_ds(&s);
 	set_tables(&s, GPA_IDT32);
 	s.cr0 = 0x33;
 	s.cr3 = 0;
@@ -456,7 +465,8 @@ void vcpu_real(struct vcpu *vcpu, u16 cs, u16 ip)
 	seg_set(&s.ds, 0, 3, 0, 0, 0);
 	s.ds.g = 0;
 	s.ds.limit = 0xffff;
-	s.es = s.ss = s.fs = s.gs = s.cs = s.ds;
+	copy_ds(&s);
+	s.cs = s.ds;
 	s.cs.selector = cs;
 	s.cs.base = cs << 4;
 	s.cs.type = 11;
@@ -797,7 +807,7 @@ bool log_has_warning(void)
 		"unchecked MSR", "refcount_t", "Call Trace",
 	};
 
-	return log_search(words, sizeof(words) / sizeof(words[0]));
+	return log_search(words, ARRAY_SIZE(words));
 }
 
 /* True if this text was logged since log_mark(). */

@@ -73,10 +73,11 @@
 	X(xadd, "lock xadd %eax, (%rdi)", F_ALL, 0)			\
 	X(xadd8, "xadd %al, (%rdi)", F_ALL, 0)				\
 	X(cmpxchg_no, "lock cmpxchg %ebx, (%rdi)", F_ALL, 0)		\
-	X(cmpxchg_yes, "mov $0x7a5530" "0b, %eax; mov %eax, %ecx; cmpxchg %ebx, (%rdi)", F_ALL, 0) \
+	X(cmpxchg_yes, "mov (%rdi), %eax; cmpxchg %ebx, (%rdi)", F_ALL, 0) \
 	X(cmpxchg_own, "mov (%rdi), %rax; lock cmpxchg %rbx, (%rdi)", F_ALL, 0) \
 	X(cmpxchg8b_no, "lock cmpxchg8b (%rdi)", F_ALL, 0)		\
-	X(cmpxchg8b_yes, "mov (%rdi), %eax; mov 4(%rdi), %edx; mov $7, %ecx; cmpxchg8b (%rdi)", F_ALL, 0) \
+	X(cmpxchg8b_yes,					\
+	  "mov (%rdi), %eax; mov 4(%rdi), %edx; mov $7, %ecx; cmpxchg8b (%rdi)", F_ALL, 0) \
 	/* arithmetic */						\
 	X(add_mr, "add %eax, (%rdi)", F_ALL, 0)				\
 	X(add_rm, "add (%rdi), %rax", F_ALL, 0)				\
@@ -128,16 +129,20 @@
 	X(bt_far, "mov $1000, %ecx; bt %ecx, (%rdi)", F_CF, 0)		\
 	X(bts_reg, "mov $77, %ecx; lock bts %rcx, (%rdi)", F_CF, 0)	\
 	X(btr_imm, "btrq $44, (%rdi)", F_CF, 0)				\
-	X(btc_negative, "add $64, %rdi; mov $-100, %rcx; btc %rcx, (%rdi); sub $64, %rdi", F_NONE, 0) \
+	X(btc_negative,					\
+	  "add $64, %rdi; mov $-100, %rcx; btc %rcx, (%rdi); sub $64, %rdi", F_NONE, 0) \
 	X(bsf, "bsf (%rdi), %rax", F_ZF, 0)				\
 	X(bsr, "bsr (%rdi), %eax", F_ZF, 0)				\
 	/* stack */							\
 	X(push_m, "push (%rdi)", F_ALL, 0)				\
 	X(push_m16, "pushw (%rdi)", F_ALL, 0)				\
 	X(pop_m, "pop (%rdi)", F_ALL, 0)				\
-	X(push_to_mmio, "mov %rsp, %rbp; lea 0x100(%rdi), %rsp; push %rax; push $-7; mov %rbp, %rsp", F_ALL, 0) \
-	X(pop_from_mmio, "mov %rsp, %rbp; mov %rdi, %rsp; pop %rbx; pop %rcx; mov %rbp, %rsp", F_ALL, 0) \
-	X(call_to_mmio_stack, "mov %rsp, %rbp; lea 0x100(%rdi), %rsp; call 1f; 1: mov %rbp, %rsp", F_ALL, 0) \
+	X(push_to_mmio,					\
+	  "mov %rsp, %rbp; lea 0x100(%rdi), %rsp; push %rax; push $-7; mov %rbp, %rsp", F_ALL, 0) \
+	X(pop_from_mmio,					\
+	  "mov %rsp, %rbp; mov %rdi, %rsp; pop %rbx; pop %rcx; mov %rbp, %rsp", F_ALL, 0) \
+	X(call_to_mmio_stack,					\
+	  "mov %rsp, %rbp; lea 0x100(%rdi), %rsp; call 1f; 1: mov %rbp, %rsp", F_ALL, 0) \
 	X(call_m, "call *(%rdi)", F_ALL, PTR)				\
 	X(jmp_m, "jmp *(%rdi)", F_ALL, PTR)				\
 	X(ret_m, "mov %rdi, %rsp; ret", F_ALL, PTR)			\

@@ -217,7 +217,7 @@ TEST_F(msr, index_list)
 
 /* -------------------------------------------------------------- the guest */
 
-static int guest_do(FIXTURE_DATA(msr) *self, u32 index, bool write, u64 val)
+static int guest_do(struct _test_data_msr *self, u32 index, bool write, u64 val)
 {
 	struct ucall uc;
 
@@ -432,7 +432,7 @@ TEST_F(msr, filter_default_deny)
 	EXPECT_EQ(self->op->index, self->vcpu->run->msr.index);		\
 } while (0)
 
-static void ask(FIXTURE_DATA(msr) *self, u32 index, bool write, u64 val)
+static void ask(struct _test_data_msr *self, u32 index, bool write, u64 val)
 {
 	self->op->index = index;
 	self->op->write = write;

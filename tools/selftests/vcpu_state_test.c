@@ -165,20 +165,21 @@ TEST_F(state, sregs_interrupt_bitmap)
 	EXPECT_EQ(0x51, ev.interrupt.nr);
 }
 
-static void lme_no_lma(struct kvm_sregs *s) { s->efer &= ~0x400ULL; }
-static void lma_no_lme(struct kvm_sregs *s) { s->efer &= ~0x100ULL; }
-static void no_pae(struct kvm_sregs *s) { s->cr4 &= ~0x20ULL; }
-static void cr3_high(struct kvm_sregs *s) { s->cr3 |= 1ULL << 60; }
-static void cr4_bit31(struct kvm_sregs *s) { s->cr4 |= 1ULL << 31; }
-static void cr4_bit15(struct kvm_sregs *s) { s->cr4 |= 1ULL << 15; }
-static void cr4_high(struct kvm_sregs *s) { s->cr4 |= 1ULL << 40; }
-static void csl_no_lma(struct kvm_sregs *s) { s->efer = 0; s->cr0 &= ~0x80000000ULL; }
-static void apic_low(struct kvm_sregs *s) { s->apic_base |= 0x20; }
-static void apic_high(struct kvm_sregs *s) { s->apic_base |= 1ULL << 60; }
-static void apic_x2_only(struct kvm_sregs *s) { s->apic_base = 0xfee00500; }
-static void cr0_pg_no_pe(struct kvm_sregs *s) { s->cr0 &= ~1ULL; }
-static void cr0_nw(struct kvm_sregs *s) { s->cr0 |= 0x20000000; s->cr0 &= ~0x40000000ULL; }
-static void cr0_high(struct kvm_sregs *s) { s->cr0 |= 1ULL << 32; }
+#define SPOIL(name, what)	static void name(struct kvm_sregs *s) { what; }
+SPOIL(lme_no_lma, s->efer &= ~0x400ULL)
+SPOIL(lma_no_lme, s->efer &= ~0x100ULL)
+SPOIL(no_pae, s->cr4 &= ~0x20ULL)
+SPOIL(cr3_high, s->cr3 |= 1ULL << 60)
+SPOIL(cr4_bit31, s->cr4 |= 1ULL << 31)
+SPOIL(cr4_bit15, s->cr4 |= 1ULL << 15)
+SPOIL(cr4_high, s->cr4 |= 1ULL << 40)
+SPOIL(csl_no_lma, s->efer = 0; s->cr0 &= ~0x80000000ULL)
+SPOIL(apic_low, s->apic_base |= 0x20)
+SPOIL(apic_high, s->apic_base |= 1ULL << 60)
+SPOIL(apic_x2_only, s->apic_base = 0xfee00500)
+SPOIL(cr0_pg_no_pe, s->cr0 &= ~1ULL)
+SPOIL(cr0_nw, s->cr0 |= 0x20000000; s->cr0 &= ~0x40000000ULL)
+SPOIL(cr0_high, s->cr0 |= 1ULL << 32)
 
 static const struct {
 	const char *name;

@@ -51,6 +51,7 @@
 
 #include "emulate.h"
 #include "kvm_host.h"
+#include "trace.h"
 
 /* kvm_run has room for this many bytes of MMIO: an access is cut in such pieces. */
 #define IO_MAX_MMIO	8
@@ -646,6 +647,8 @@ static int io_run(struct kvm_vcpu *vcpu)
 		io->rflags = io->ctxt.rflags;
 		io->ctxt.stop = false;
 		rc = x86_emulate_insn(&io->ctxt);
+		trace_minikvm_emulate(vcpu, kvm_rip_read(vcpu), io->ctxt.insn, io->ctxt.length,
+				      rc);
 		switch (rc) {
 		case X86EMUL_CONTINUE:
 			return io_insn_done(vcpu, false);

@@ -37,6 +37,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <asm/reboot.h>
 #include <trace/events/ipi.h>
 
 #include "include/uapi/linux/minikvm.h"
@@ -100,29 +101,63 @@ static void hardware_enable_ipi(void *failed)
 		atomic_set(failed, r);
 }
 
+/* A module that is loaded has a directory in sysfs. */
+static bool module_is_loaded(const char *module)
+{
+	struct path path;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/sys/module/%s", module);
+	if (kern_path(name, LOOKUP_FOLLOW, &path))
+		return false;
+	path_put(&path);
+	return true;
+}
+
 /*
  * Somebody else has virtualization on.  The kernel keeps no record of who, but
- * there are only so many candidates, and a loaded module shows in sysfs.
+ * there are only so many candidates.
  */
 static void report_likely_owner(void)
 {
-	static const char * const candidates[] = {
-		"kvm_intel", "kvm_amd", "vboxdrv", "vmmon", "xen_hypervisor",
-	};
-	struct path path;
-	char name[64];
+	static const char * const candidates[] = { "kvm_intel", "kvm_amd", "vboxdrv", "vmmon" };
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(candidates); i++) {
-		snprintf(name, sizeof(name), "/sys/module/%s", candidates[i]);
-		if (kern_path(name, LOOKUP_FOLLOW, &path))
+		if (!module_is_loaded(candidates[i]))
 			continue;
-		path_put(&path);
 		pr_warn_ratelimited("the CPU's virtualization is in use by something else; likely owner: %s (stop its VMs, or unload it)\n",
 				    candidates[i]);
 		return;
 	}
 	pr_warn_ratelimited("the CPU's virtualization is in use by something else; no known owner is loaded\n");
+}
+
+/*
+ * A crash stops the CPUs by NMI, wherever they are, and then wants virtualization
+ * off.  The kernel has room for one callback.  A stock vendor module that is
+ * loaded may have registered its own, which does for us as well: it looks at
+ * CR4.VMXE, not at who set it.
+ */
+static bool emergency_registered;
+
+static void kvm_register_emergency_callback(void)
+{
+#ifdef MINIKVM_HAVE_EMERGENCY_CALLBACK
+	if (module_is_loaded("kvm_intel") || module_is_loaded("kvm_amd"))
+		return;
+	cpu_emergency_register_virt_callback(kvm_x86_ops.emergency_disable);
+	emergency_registered = true;
+#endif
+}
+
+static void kvm_unregister_emergency_callback(void)
+{
+#ifdef MINIKVM_HAVE_EMERGENCY_CALLBACK
+	if (emergency_registered)
+		cpu_emergency_unregister_virt_callback(kvm_x86_ops.emergency_disable);
+	emergency_registered = false;
+#endif
 }
 
 /* One more VM: the first switches every CPU. */
@@ -138,6 +173,8 @@ static int hardware_enable_all(void)
 		if (atomic_read(&failed)) {
 			on_each_cpu(hardware_disable_nolock, NULL, 1);
 			kvm_usage_count--;
+		} else {
+			kvm_register_emergency_callback();
 		}
 	}
 	mutex_unlock(&kvm_lock);
@@ -153,8 +190,10 @@ static void hardware_disable_all(void)
 {
 	cpus_read_lock();
 	mutex_lock(&kvm_lock);
-	if (--kvm_usage_count == 0)
+	if (--kvm_usage_count == 0) {
+		kvm_unregister_emergency_callback();
 		on_each_cpu(hardware_disable_nolock, NULL, 1);
+	}
 	mutex_unlock(&kvm_lock);
 	cpus_read_unlock();
 }

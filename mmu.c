@@ -81,6 +81,7 @@
 
 #include "kvm_host.h"
 #include "guest_walk.h"
+#include "trace.h"
 
 static bool large_pages = true;
 module_param(large_pages, bool, 0444);
@@ -750,6 +751,7 @@ int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	bool may_write;
 	int r;
 
+	trace_minikvm_page_fault(vcpu, gpa, access);
 	f.slot = gfn_to_memslot(kvm, f.gfn);
 	may_write = f.slot && !(f.slot->flags & KVM_MEM_READONLY);
 	if (!f.slot || (f.write && !may_write))

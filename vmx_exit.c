@@ -525,6 +525,18 @@ static int handle_pause(struct kvm_vcpu *vcpu)
 	return kvm_skip_emulated_instruction(vcpu);
 }
 
+/*
+ * MONITOR and MWAIT are not in CPUID, so there is nothing to wait for: they do
+ * nothing, as KVM always had it, or raise #UD if the VMM switched that off.
+ */
+static int handle_mwait(struct kvm_vcpu *vcpu)
+{
+	if ((vcpu->kvm->arch.disabled_quirks & KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !guest_cpuid_has(vcpu, X86_FEATURE_MWAIT))
+		return handle_invalid_op(vcpu);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+
 /* There is no virtual PMU, so there is no counter to read. */
 static int handle_rdpmc(struct kvm_vcpu *vcpu)
 {
@@ -550,8 +562,6 @@ static int handle_task_switch(struct kvm_vcpu *vcpu)
  * counters come from VMX_EXIT_REASON_LIST in vmx_names.h.
  *
  * INVD and WBINVD: caches are coherent with guest memory, nothing to do.
- * MONITOR and MWAIT are not in CPUID; executed all the same they do nothing, as
- * MWAIT may (SDM vol. 2, MWAIT: "may exit for reasons of implementation").
  */
 static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_EXCEPTION_NMI]		= handle_exception_nmi,
@@ -579,8 +589,8 @@ static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_IO_INSTRUCTION]		= handle_io,
 	[EXIT_REASON_MSR_READ]			= kvm_emulate_rdmsr,
 	[EXIT_REASON_MSR_WRITE]			= kvm_emulate_wrmsr,
-	[EXIT_REASON_MWAIT_INSTRUCTION]		= handle_nop,
-	[EXIT_REASON_MONITOR_INSTRUCTION]	= handle_nop,
+	[EXIT_REASON_MWAIT_INSTRUCTION]		= handle_mwait,
+	[EXIT_REASON_MONITOR_INSTRUCTION]	= handle_mwait,
 	[EXIT_REASON_PAUSE_INSTRUCTION]		= handle_pause,
 	[EXIT_REASON_MCE_DURING_VMENTRY]	= handle_machine_check_during_entry,
 	[EXIT_REASON_EPT_VIOLATION]		= handle_ept_violation,

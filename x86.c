@@ -101,6 +101,10 @@ void kvm_arch_hardware_unsetup(void)
 
 /* ---- capabilities ---- */
 
+/* Habits of KVM that a VMM may switch off: those that exist here. */
+#define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+
 /*
  * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
  * it; whatever is not in the table is 0.
@@ -147,6 +151,8 @@ static const struct {
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_DISABLE_QUIRKS, 1 },
+	{ KVM_CAP_DISABLE_QUIRKS2, KVM_QUIRKS },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
@@ -243,6 +249,13 @@ int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *c
 		return 0;
 	case KVM_CAP_MSR_PLATFORM_INFO:
 		WRITE_ONCE(kvm->arch.guest_can_read_msr_platform_info, arg);
+		return 0;
+	case KVM_CAP_DISABLE_QUIRKS2:
+		if (arg & ~(u64)KVM_QUIRKS)
+			return -EINVAL;
+		fallthrough;
+	case KVM_CAP_DISABLE_QUIRKS:	/* its first version never refused a bit */
+		WRITE_ONCE(kvm->arch.disabled_quirks, arg);
 		return 0;
 	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
 		if (arg & ~1ull)

@@ -529,7 +529,6 @@ union kvm_vcpu_ioctl_data {
 	struct kvm_x86_mce mce;
 	struct kvm_device_attr attr;
 	u64 mcg_cap;
-	struct kvm_xsave xsave;
 };
 
 /*
@@ -674,19 +673,15 @@ static long kvm_vcpu_ioctl_struct(struct kvm_vcpu *vcpu, unsigned int ioctl,
 static long kvm_vcpu_ioctl_copied(struct kvm_vcpu *vcpu, unsigned int ioctl, void __user *argp)
 {
 	unsigned int size = _IOC_SIZE(ioctl);
-	union kvm_vcpu_ioctl_data *u = kzalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
+	union kvm_vcpu_ioctl_data u;
 	long r;
 
-	if (!u)
-		return -ENOMEM;
-	r = -EFAULT;
-	if ((_IOC_DIR(ioctl) & _IOC_WRITE) && copy_from_user(u, argp, size))
-		goto out;
-	r = kvm_vcpu_ioctl_struct(vcpu, ioctl, u);
-	if (r >= 0 && (_IOC_DIR(ioctl) & _IOC_READ) && copy_to_user(argp, u, size))
+	memset(&u, 0, size);
+	if ((_IOC_DIR(ioctl) & _IOC_WRITE) && copy_from_user(&u, argp, size))
+		return -EFAULT;
+	r = kvm_vcpu_ioctl_struct(vcpu, ioctl, &u);
+	if (r >= 0 && (_IOC_DIR(ioctl) & _IOC_READ) && copy_to_user(argp, &u, size))
 		r = -EFAULT;
-out:
-	kfree(u);
 	return r;
 }
 

@@ -665,7 +665,7 @@ void vmx_get_exit_info(struct kvm_vcpu *vcpu, struct kvm_exit_info *info)
 	};
 }
 
-/* NULL where the list has no name, so that no counter is made for it. */
+/* NULL for what cannot happen here, so that no counter is made for it. */
 const char *vmx_exit_name(u32 reason)
 {
 	static const char * const names[] = {
@@ -675,5 +675,7 @@ const char *vmx_exit_name(u32 reason)
 	};
 	u16 basic = reason;
 
-	return basic < ARRAY_SIZE(names) ? names[basic] : NULL;
+	if (basic >= ARRAY_SIZE(vmx_exit_handlers) || !vmx_exit_handlers[basic])
+		return NULL;
+	return names[basic];
 }

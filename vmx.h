@@ -161,10 +161,10 @@ static __always_inline unsigned long __vmcs_readl(unsigned long field)
 {
 	unsigned long value;
 
-	asm volatile("1: vmread %1, %0\n"
+	asm volatile("1: vmread %[field], %[value]\n"
 		     "2:\n"
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %0)
-		     : "=r" (value) : "r" (field) : "cc");
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
+		     : [value] "=r" (value) : [field] "r" (field) : "cc");
 	vmx_count(vmreads);
 	return value;
 }

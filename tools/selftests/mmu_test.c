@@ -301,6 +301,39 @@ TEST_F(mmu, device_memory)
 	close(fd);
 }
 
+static siginfo_t sigbus;
+
+static void note_sigbus(int sig, siginfo_t *info, void *ctx)
+{
+	(void)sig;
+	(void)ctx;
+	sigbus = *info;
+}
+
+/* A page with a memory error: SIGBUS with its address, and KVM_RUN is interrupted. */
+TEST_F(mmu, memory_error)
+{
+	struct sigaction act = { .sa_sigaction = note_sigbus, .sa_flags = SA_SIGINFO };
+
+	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, vm_slot(self->vm, SLOT, 0, HI, SIZE, self->mem));
+	ASSERT_EQ(0, guest_write(self->vcpu, HI + PAGE_SIZE, 1));
+	ASSERT_EQ(0, guest_write(self->vcpu, HI + 2 * PAGE_SIZE, 2));
+	sigaction(SIGBUS, &act, NULL);
+	if (madvise(self->mem + PAGE_SIZE, PAGE_SIZE, MADV_HWPOISON))
+		SKIP(return, "the kernel cannot pretend a memory error");
+	/* The kernel told us of it already.  What is wanted is the guest's access. */
+	memset(&sigbus, 0, sizeof(sigbus));
+	EXPECT_EQ(-EINTR, guest_read_error(self->vcpu, HI + PAGE_SIZE));
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus.si_code);
+	EXPECT_EQ((void *)(self->mem + PAGE_SIZE), sigbus.si_addr);
+	EXPECT_EQ(2, guest_read(self->vcpu, HI + 2 * PAGE_SIZE));
+
+	/* A new page in its place cures it. */
+	map_fixed(self->mem + PAGE_SIZE, PAGE_SIZE);
+	EXPECT_EQ(0, guest_read(self->vcpu, HI + PAGE_SIZE));
+}
+
 /* ---- large pages ---- */
 
 TEST_F(mmu, large_pages)

@@ -911,6 +911,7 @@ static void mn_invalidate_range_end(struct mmu_notifier *mn,
 {
 	struct kvm *kvm = mmu_notifier_to_kvm(mn);
 
+	/* A full barrier, too: who reads the new seq finds the host's new entries. */
 	spin_lock(&kvm->mmu_lock);
 	WRITE_ONCE(kvm->mmu_invalidate_seq, kvm->mmu_invalidate_seq + 1);
 	kvm->mmu_invalidate_in_progress--;

@@ -550,6 +550,7 @@ struct kvm_x86_ops {
 	void (*get_segment)(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
 	void (*set_segment)(struct kvm_vcpu *vcpu, const struct kvm_segment *var, int seg);
 	int (*get_cpl)(struct kvm_vcpu *vcpu);
+	bool (*get_cs_l)(struct kvm_vcpu *vcpu);	/* CS.L alone: asked for often */
 	void (*get_dt)(struct kvm_vcpu *vcpu, struct desc_ptr *dt, enum kvm_dt which);
 	void (*set_dt)(struct kvm_vcpu *vcpu, const struct desc_ptr *dt, enum kvm_dt which);
 	bool (*is_valid_cr0)(struct kvm_vcpu *vcpu, unsigned long cr0);
@@ -1127,12 +1128,7 @@ static inline bool is_pae_paging(struct kvm_vcpu *vcpu)
 
 static inline bool is_64_bit_mode(struct kvm_vcpu *vcpu)
 {
-	struct kvm_segment cs;
-
-	if (!is_long_mode(vcpu))
-		return false;
-	kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
-	return cs.l;
+	return is_long_mode(vcpu) && kvm_x86_ops.get_cs_l(vcpu);
 }
 
 /* A general register as the current mode has it: 32 bits outside 64-bit mode. */

@@ -1051,12 +1051,8 @@ static void kvm_flush_guest_tlb(struct kvm_vcpu *vcpu)
 /* Switching paging on: may it be, in this mode?  SDM 4.1.1, 4.4.1. */
 static bool kvm_may_enable_paging(struct kvm_vcpu *vcpu)
 {
-	struct kvm_segment cs;
-
-	if (vcpu->arch.efer & EFER_LME) {
-		kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
-		return kvm_read_cr4_bits(vcpu, X86_CR4_PAE) && !cs.l;
-	}
+	if (vcpu->arch.efer & EFER_LME)
+		return kvm_read_cr4_bits(vcpu, X86_CR4_PAE) && !kvm_x86_ops.get_cs_l(vcpu);
 	if (kvm_read_cr4_bits(vcpu, X86_CR4_PAE))
 		return load_pdptrs(vcpu, kvm_read_cr3(vcpu));
 	return true;

@@ -44,7 +44,6 @@ EXPORT_SYMBOL_GPL(kvm_caps);
 u64 kvm_host_efer __read_mostly;
 EXPORT_SYMBOL_GPL(kvm_host_efer);
 u64 kvm_host_xcr0 __read_mostly;
-EXPORT_SYMBOL_GPL(kvm_host_xcr0);
 
 /* ---- module set-up, called by kvm_init() ---- */
 
@@ -466,7 +465,6 @@ void kvm_queue_exception_p(struct kvm_vcpu *vcpu, unsigned int nr, unsigned long
 	kvm_multiple_exception(vcpu, &(struct kvm_queued_exception){
 		.vector = nr, .has_payload = true, .payload = payload });
 }
-EXPORT_SYMBOL_GPL(kvm_queue_exception_p);
 
 /**
  * kvm_requeue_exception() - an exit interrupted the delivery of an exception

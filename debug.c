@@ -116,7 +116,6 @@ void kvm_load_guest_debugregs(struct kvm_vcpu *vcpu)
 	if (vcpu->arch.debugreg_in_hw)
 		set_debugreg(vcpu->arch.dr6, 6);
 }
-EXPORT_SYMBOL_GPL(kvm_load_guest_debugregs);
 
 /* The guest may have written any of them: from now on MOV DR exits again. */
 static void take_debugregs_back(struct kvm_vcpu *vcpu)
@@ -145,7 +144,6 @@ void kvm_restore_host_debugregs(struct kvm_vcpu *vcpu)
 	if (unlikely(hw_breakpoint_active()))
 		hw_breakpoint_restore();
 }
-EXPORT_SYMBOL_GPL(kvm_restore_host_debugregs);
 
 /* ---- MOV DR ---- */
 
@@ -172,7 +170,7 @@ static unsigned long dr7_value(unsigned long val)
  *
  * Return: 0, or 1 if MOV DR would cause #GP: bits 63:32 of DR6 and DR7.
  */
-int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val)
+static int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val)
 {
 	switch (dr) {
 	case 0 ... 3:
@@ -193,7 +191,6 @@ int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val)
 		return 0;
 	}
 }
-EXPORT_SYMBOL_GPL(kvm_set_dr);
 
 /**
  * kvm_get_dr() - read a debug register
@@ -202,7 +199,7 @@ EXPORT_SYMBOL_GPL(kvm_set_dr);
  *
  * Return: its value, as the guest knows it.
  */
-unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr)
+static unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr)
 {
 	switch (dr) {
 	case 0 ... 3:
@@ -214,7 +211,6 @@ unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr)
 		return vcpu->arch.dr7;
 	}
 }
-EXPORT_SYMBOL_GPL(kvm_get_dr);
 
 /* KVM_RUN returns with KVM_EXIT_DEBUG. */
 static int debug_exit(struct kvm_vcpu *vcpu, u32 exception, unsigned long dr6)
@@ -444,8 +440,6 @@ int kvm_vcpu_ioctl_set_guest_debug(struct kvm_vcpu *vcpu, const struct kvm_guest
 	}
 	update_eff_db(vcpu);
 	kvm_update_dr7(vcpu);
-	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		vcpu->arch.singlestep_rip = kvm_get_linear_rip(vcpu);
 
 	kvm_set_rflags(vcpu, rflags);
 	kvm_x86_ops.update_intercepts(vcpu);

@@ -16,8 +16,6 @@
 #define kvm_x86_ops			mkvm_x86_ops
 #define kvm_caps			mkvm_caps
 #define kvm_host_efer			mkvm_host_efer
-#define kvm_host_xcr0			mkvm_host_xcr0
-#define kvm_vcpu_kick			mkvm_vcpu_kick
 #define kvm_vcpu_on_spin		mkvm_vcpu_on_spin
 
 #define kvm_set_cr0			mkvm_set_cr0
@@ -28,7 +26,6 @@
 #define kvm_get_rflags			mkvm_get_rflags
 #define kvm_queue_exception		mkvm_queue_exception
 #define kvm_queue_exception_e		mkvm_queue_exception_e
-#define kvm_queue_exception_p		mkvm_queue_exception_p
 #define kvm_requeue_exception		mkvm_requeue_exception
 #define kvm_skip_emulated_instruction	mkvm_skip_emulated_instruction
 #define kvm_internal_error		mkvm_internal_error
@@ -42,19 +39,11 @@
 #define kvm_emulate_instruction		mkvm_emulate_instruction
 #define kvm_fast_pio			mkvm_fast_pio
 #define kvm_mmu_page_fault		mkvm_mmu_page_fault
-#define kvm_mmu_gva_to_gpa		mkvm_mmu_gva_to_gpa
 
-#define kvm_load_guest_xsave_state	mkvm_load_guest_xsave_state
-#define kvm_load_host_xsave_state	mkvm_load_host_xsave_state
-#define kvm_load_guest_debugregs	mkvm_load_guest_debugregs
-#define kvm_restore_host_debugregs	mkvm_restore_host_debugregs
-#define kvm_set_dr			mkvm_set_dr
-#define kvm_get_dr			mkvm_get_dr
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
 #define kvm_emulate_mov_dr		mkvm_emulate_mov_dr
 
 #define guest_cpuid_has			mkvm_guest_cpuid_has
 #define kvm_msr_allowed			mkvm_msr_allowed
-#define load_pdptrs			mkvm_load_pdptrs
 
 #endif

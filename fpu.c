@@ -199,7 +199,6 @@ void kvm_load_guest_xsave_state(struct kvm_vcpu *vcpu)
 	if (guest_uses_pkru(vcpu) && vcpu->arch.pkru != vcpu->arch.host_pkru)
 		wrpkru(vcpu->arch.pkru);
 }
-EXPORT_SYMBOL_GPL(kvm_load_guest_xsave_state);
 
 /**
  * kvm_load_host_xsave_state() - undo kvm_load_guest_xsave_state() after the exit
@@ -222,7 +221,6 @@ void kvm_load_host_xsave_state(struct kvm_vcpu *vcpu)
 			wrmsrl(MSR_IA32_XSS, host_xss);
 	}
 }
-EXPORT_SYMBOL_GPL(kvm_load_host_xsave_state);
 
 /* ---- XCR0 ---- */
 

@@ -377,15 +377,14 @@ static u32 io_guest_features(struct kvm_vcpu *vcpu)
 	return features;
 }
 
-static enum x86emul_mode io_guest_mode(struct kvm_vcpu *vcpu, const struct kvm_segment *cs,
-				       unsigned long rflags)
+/* Outside 64-bit mode, where CS counts. */
+static enum x86emul_mode io_legacy_mode(struct kvm_vcpu *vcpu, const struct kvm_segment *cs,
+					unsigned long rflags)
 {
 	if (!is_protmode(vcpu))
 		return X86EMUL_MODE_REAL;
 	if (rflags & X86_EFLAGS_VM)
 		return X86EMUL_MODE_VM86;
-	if (is_long_mode(vcpu) && cs->l)
-		return X86EMUL_MODE_LONG64;
 	return cs->db ? X86EMUL_MODE_PROT32 : X86EMUL_MODE_PROT16;
 }
 
@@ -393,7 +392,6 @@ static void io_get_paging(struct kvm_vcpu *vcpu, unsigned long rflags, struct io
 {
 	struct kvm_segment cs;
 
-	kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
 	memset(p, 0, sizeof(*p));	/* padding too: it is compared as bytes */
 	p->cr0 = kvm_read_cr0(vcpu);
 	p->cr3 = kvm_read_cr3(vcpu);
@@ -403,9 +401,14 @@ static void io_get_paging(struct kvm_vcpu *vcpu, unsigned long rflags, struct io
 		kvm_register_fetch(vcpu, VCPU_EXREG_PDPTR);
 		memcpy(p->pdptrs, vcpu->arch.pdptrs, sizeof(p->pdptrs));
 	}
-	p->cs_base = cs.base;
-	p->cs_limit = cs.limit;
-	p->mode = io_guest_mode(vcpu, &cs, rflags);
+	if (is_64_bit_mode(vcpu)) {
+		p->mode = X86EMUL_MODE_LONG64;
+	} else {
+		kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
+		p->cs_base = cs.base;
+		p->cs_limit = cs.limit;
+		p->mode = io_legacy_mode(vcpu, &cs, rflags);
+	}
 	p->cpl = kvm_x86_ops.get_cpl(vcpu);
 	p->ac = rflags & X86_EFLAGS_AC;
 }

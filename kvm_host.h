@@ -67,7 +67,6 @@
 #define KVM_MAX_CPUID_ENTRIES	256
 /* KVM_MCE_CAP_SUPPORTED's bank count, and what QEMU asks for at least. */
 #define KVM_MAX_MCE_BANKS	32
-#define KVM_NR_FIXED_MTRR	88
 #define KVM_NR_VAR_MTRR		8
 #define KVM_MAX_IRQ_ROUTES	4096
 #define KVM_NR_DB_REGS		4
@@ -180,11 +179,6 @@ struct kvm_memslots {
 static inline hva_t gfn_to_hva_memslot(const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	return slot->userspace_addr + ((gfn - slot->base_gfn) << PAGE_SHIFT);
-}
-
-static inline gpa_t gfn_to_gpa(gfn_t gfn)
-{
-	return (gpa_t)gfn << PAGE_SHIFT;
 }
 
 static inline gfn_t gpa_to_gfn(gpa_t gpa)
@@ -350,8 +344,6 @@ struct kvm_vcpu_arch {
 	u64 arch_capabilities;
 	u64 msr_platform_info;
 	u64 msr_misc_features_enables;
-	u64 sysenter_cs, sysenter_esp, sysenter_eip;
-	u64 star, lstar, cstar, fmask, tsc_aux;
 	u64 feat_ctl;
 	u64 wall_clock, system_time;	/* stored; kvmclock itself is not offered */
 
@@ -377,7 +369,6 @@ struct kvm_vcpu_arch {
 	unsigned long eff_dr7, guest_debug_dr7;
 	/* KVM_GUESTDBG_*; 0 unless KVM_SET_GUEST_DEBUG enabled it. */
 	u32 guest_debug;
-	unsigned long singlestep_rip;
 	/* eff_dr7 enables a breakpoint: eff_db goes to hardware for each entry. */
 	bool debugreg_active;
 	/*
@@ -448,7 +439,6 @@ struct kvm_arch {
 	/* x86.c: KVM_ENABLE_CAP						(l) */
 	bool exception_payload_enabled;
 	bool triple_fault_event;
-	bool bus_lock_exit;
 	u32 user_space_msr_mask;
 	bool guest_can_read_msr_platform_info;
 	bool exit_on_emulation_error;
@@ -550,6 +540,7 @@ struct kvm_x86_ops {
 	void (*get_segment)(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
 	void (*set_segment)(struct kvm_vcpu *vcpu, const struct kvm_segment *var, int seg);
 	int (*get_cpl)(struct kvm_vcpu *vcpu);
+	bool (*get_cs_l)(struct kvm_vcpu *vcpu);	/* CS.L alone: asked for often */
 	void (*get_dt)(struct kvm_vcpu *vcpu, struct desc_ptr *dt, enum kvm_dt which);
 	void (*set_dt)(struct kvm_vcpu *vcpu, const struct desc_ptr *dt, enum kvm_dt which);
 	bool (*is_valid_cr0)(struct kvm_vcpu *vcpu, unsigned long cr0);
@@ -675,7 +666,6 @@ void kvm_vcpu_on_spin(struct kvm_vcpu *me);
 void kvm_vm_dead(struct kvm *kvm);
 void kvm_get_kvm(struct kvm *kvm);
 void kvm_put_kvm(struct kvm *kvm);
-bool mkvm_file_is_kvm(struct file *file);
 
 #define kvm_for_each_vcpu(idx, vcpu, kvm)				\
 	for ((idx) = 0; (idx) < atomic_read(&(kvm)->online_vcpus) &&	\
@@ -794,8 +784,6 @@ bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu);	/* 1/0: 0 = debug exit */
 int kvm_emulate_halt(struct kvm_vcpu *vcpu);
 int kvm_emulate_hypercall(struct kvm_vcpu *vcpu);
-int kvm_emulate_wbinvd(struct kvm_vcpu *vcpu);
-int kvm_emulate_invd(struct kvm_vcpu *vcpu);
 int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, unsigned int ndata);
 
 /* Can an interrupt be injected at the next entry, with nothing in its way? */
@@ -956,8 +944,6 @@ void kvm_write_vector_reg(struct kvm_vcpu *vcpu, unsigned int nr, const void *da
 #define DR7_GD		BIT(13)
 
 void kvm_debug_vcpu_reset(struct kvm_vcpu *vcpu);
-int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val);	/* 0, or 1: #GP */
-unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr);
 void kvm_update_dr7(struct kvm_vcpu *vcpu);
 /* MOV to or from DR exited; does all of it.  1/0: 0 = debug exit. */
 int kvm_emulate_mov_dr(struct kvm_vcpu *vcpu, int dr, enum kvm_reg reg, bool from_dr);
@@ -1127,12 +1113,7 @@ static inline bool is_pae_paging(struct kvm_vcpu *vcpu)
 
 static inline bool is_64_bit_mode(struct kvm_vcpu *vcpu)
 {
-	struct kvm_segment cs;
-
-	if (!is_long_mode(vcpu))
-		return false;
-	kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
-	return cs.l;
+	return is_long_mode(vcpu) && kvm_x86_ops.get_cs_l(vcpu);
 }
 
 /* A general register as the current mode has it: 32 bits outside 64-bit mode. */

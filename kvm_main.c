@@ -1160,7 +1160,6 @@ void kvm_vcpu_kick(struct kvm_vcpu *vcpu)
 		smp_send_reschedule(cpu);
 	put_cpu();
 }
-EXPORT_SYMBOL_GPL(kvm_vcpu_kick);
 
 static void ack_kick(void *unused)
 {

@@ -1082,7 +1082,6 @@ gpa_t kvm_mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access,
 		};
 	return INVALID_GPA;
 }
-EXPORT_SYMBOL_GPL(kvm_mmu_gva_to_gpa);
 
 /**
  * load_pdptrs() - load the four page-directory pointers of PAE paging
@@ -1111,7 +1110,6 @@ int load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
 	kvm_register_mark_dirty(vcpu, VCPU_EXREG_PDPTR);
 	return 1;
 }
-EXPORT_SYMBOL_GPL(load_pdptrs);
 
 /* ---- beginning and end of a VM and of a vCPU ---- */
 

@@ -1225,6 +1225,7 @@ static const struct kvm_x86_ops vmx_x86_ops = {
 	.get_segment = vmx_get_segment,
 	.set_segment = vmx_set_segment,
 	.get_cpl = vmx_get_cpl,
+	.get_cs_l = vmx_get_cs_l,
 	.get_dt = vmx_get_dt,
 	.set_dt = vmx_set_dt,
 	.is_valid_cr0 = vmx_is_valid_cr0,

@@ -80,7 +80,8 @@ struct vmx_segment_cache {
  * @idt_vectoring_info: valid bit clear for exits that cannot have one
  * @exec_control: primary processor-based controls as they are in the VMCS
  * @exception_bitmap: likewise
- * @segments:	copies of guest segment registers, valid where @seg_valid says
+ * @segments:	copies of guest segment registers; @seg_valid has a bit for each
+ *		field of each, see vmx_state.c
  * @guest_state_loaded: the guest's MSRs are in the CPU, not the host's
  * @msr_guest_kernel_gs_base: current only while !@guest_state_loaded
  * @host_*:	what the VMCS's host area holds, to skip needless VMWRITEs
@@ -303,6 +304,7 @@ void vmx_flush_dirty_regs(struct vcpu_vmx *vmx);
 void vmx_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
 void vmx_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *var, int seg);
 int vmx_get_cpl(struct kvm_vcpu *vcpu);
+bool vmx_get_cs_l(struct kvm_vcpu *vcpu);
 void vmx_get_dt(struct kvm_vcpu *vcpu, struct desc_ptr *dt, enum kvm_dt which);
 void vmx_set_dt(struct kvm_vcpu *vcpu, const struct desc_ptr *dt, enum kvm_dt which);
 bool vmx_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);

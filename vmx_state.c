@@ -226,17 +226,34 @@ static unsigned int vmx_seg_nr(int seg)
 #define SEG_AR_G(ar)	(((ar) >> 15) & 1)
 #define SEG_AR_UNUSABLE	BIT(16)
 
+/* Bits of vcpu_vmx.seg_valid: four for each segment. */
+enum { SEG_SELECTOR, SEG_BASE, SEG_LIMIT, SEG_AR, SEG_NR_FIELDS };
+#define SEG_VALID(seg, field)	BIT((seg) * SEG_NR_FIELDS + (field))
+#define SEG_VALID_ALL(seg)	GENMASK((seg) * SEG_NR_FIELDS + SEG_AR, (seg) * SEG_NR_FIELDS)
+
+/* Access rights are asked for most often, and mostly alone: CS.L, SS.DPL. */
+static u32 vmx_segment_ar(struct kvm_vcpu *vcpu, int seg)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	if (!(vmx->seg_valid & SEG_VALID(seg, SEG_AR))) {
+		vmx->segments[seg].ar = __vmcs_readl(SEG_FIELD(GUEST_ES_AR_BYTES, seg));
+		vmx->seg_valid |= SEG_VALID(seg, SEG_AR);
+	}
+	return vmx->segments[seg].ar;
+}
+
 static struct vmx_segment_cache *vmx_segment(struct kvm_vcpu *vcpu, int seg)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	struct vmx_segment_cache *s = &vmx->segments[seg];
 
-	if (!(vmx->seg_valid & BIT(seg))) {
+	vmx_segment_ar(vcpu, seg);
+	if ((vmx->seg_valid & SEG_VALID_ALL(seg)) != SEG_VALID_ALL(seg)) {
 		s->selector = __vmcs_readl(SEG_FIELD(GUEST_ES_SELECTOR, seg));
 		s->base = __vmcs_readl(SEG_FIELD(GUEST_ES_BASE, seg));
 		s->limit = __vmcs_readl(SEG_FIELD(GUEST_ES_LIMIT, seg));
-		s->ar = __vmcs_readl(SEG_FIELD(GUEST_ES_AR_BYTES, seg));
-		vmx->seg_valid |= BIT(seg);
+		vmx->seg_valid |= SEG_VALID_ALL(seg);
 	}
 	return s;
 }
@@ -291,7 +308,7 @@ void vmx_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *var, int s
 		if (seg != VCPU_SREG_LDTR)
 			ar |= 1;
 	}
-	to_vmx(vcpu)->seg_valid &= ~BIT(seg);
+	to_vmx(vcpu)->seg_valid &= ~SEG_VALID_ALL(seg);
 	__vmcs_writel(SEG_FIELD(GUEST_ES_SELECTOR, seg), var->selector);
 	__vmcs_writel(SEG_FIELD(GUEST_ES_BASE, seg), var->base);
 	__vmcs_writel(SEG_FIELD(GUEST_ES_LIMIT, seg), var->limit);
@@ -301,15 +318,16 @@ void vmx_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *var, int s
 /* The current privilege level is SS.DPL (SDM 25.4.1), but for the two old modes. */
 int vmx_get_cpl(struct kvm_vcpu *vcpu)
 {
-	struct vcpu_vmx *vmx = to_vmx(vcpu);
-
 	if (!is_protmode(vcpu))
 		return 0;
 	if (!is_long_mode(vcpu) && (kvm_get_rflags(vcpu) & X86_EFLAGS_VM))
 		return 3;
-	if (vmx->seg_valid & BIT(VCPU_SREG_SS))
-		return SEG_AR_DPL(vmx->segments[VCPU_SREG_SS].ar);
-	return SEG_AR_DPL(vmcs_read32(GUEST_SS_AR_BYTES));
+	return SEG_AR_DPL(vmx_segment_ar(vcpu, VCPU_SREG_SS));
+}
+
+bool vmx_get_cs_l(struct kvm_vcpu *vcpu)
+{
+	return SEG_AR_L(vmx_segment_ar(vcpu, VCPU_SREG_CS));
 }
 
 void vmx_get_dt(struct kvm_vcpu *vcpu, struct desc_ptr *dt, enum kvm_dt which)
@@ -412,11 +430,11 @@ int vmx_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data)
 
 	switch (index) {
 	case MSR_FS_BASE:
-		vmx->seg_valid &= ~BIT(VCPU_SREG_FS);
+		vmx->seg_valid &= ~SEG_VALID_ALL(VCPU_SREG_FS);
 		vmcs_writel(GUEST_FS_BASE, data);
 		return 0;
 	case MSR_GS_BASE:
-		vmx->seg_valid &= ~BIT(VCPU_SREG_GS);
+		vmx->seg_valid &= ~SEG_VALID_ALL(VCPU_SREG_GS);
 		vmcs_writel(GUEST_GS_BASE, data);
 		return 0;
 	case MSR_KERNEL_GS_BASE:

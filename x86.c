@@ -44,7 +44,6 @@ EXPORT_SYMBOL_GPL(kvm_caps);
 u64 kvm_host_efer __read_mostly;
 EXPORT_SYMBOL_GPL(kvm_host_efer);
 u64 kvm_host_xcr0 __read_mostly;
-EXPORT_SYMBOL_GPL(kvm_host_xcr0);
 
 /* ---- module set-up, called by kvm_init() ---- */
 
@@ -466,7 +465,6 @@ void kvm_queue_exception_p(struct kvm_vcpu *vcpu, unsigned int nr, unsigned long
 	kvm_multiple_exception(vcpu, &(struct kvm_queued_exception){
 		.vector = nr, .has_payload = true, .payload = payload });
 }
-EXPORT_SYMBOL_GPL(kvm_queue_exception_p);
 
 /**
  * kvm_requeue_exception() - an exit interrupted the delivery of an exception
@@ -1051,12 +1049,8 @@ static void kvm_flush_guest_tlb(struct kvm_vcpu *vcpu)
 /* Switching paging on: may it be, in this mode?  SDM 4.1.1, 4.4.1. */
 static bool kvm_may_enable_paging(struct kvm_vcpu *vcpu)
 {
-	struct kvm_segment cs;
-
-	if (vcpu->arch.efer & EFER_LME) {
-		kvm_x86_ops.get_segment(vcpu, &cs, VCPU_SREG_CS);
-		return kvm_read_cr4_bits(vcpu, X86_CR4_PAE) && !cs.l;
-	}
+	if (vcpu->arch.efer & EFER_LME)
+		return kvm_read_cr4_bits(vcpu, X86_CR4_PAE) && !kvm_x86_ops.get_cs_l(vcpu);
 	if (kvm_read_cr4_bits(vcpu, X86_CR4_PAE))
 		return load_pdptrs(vcpu, kvm_read_cr3(vcpu));
 	return true;

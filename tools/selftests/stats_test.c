@@ -134,7 +134,7 @@ TEST_F(stats, every_file_reads)
 	}
 	closedir(d);
 	EXPECT_LT(25, files - exits);
-	EXPECT_LT(40, exits);
+	EXPECT_LT(30, exits);
 	vm_free(vm);
 }
 

@@ -64,10 +64,13 @@ static unsigned long *vmx_io_bitmap;
 
 /*
  * PAUSEs at CPL 0 less than a gap apart are one loop; a loop of more than a window
- * exits.  TSC ticks (SDM 26.1.3).
+ * exits.  TSC ticks (SDM 26.1.3).  The window doubles with each exit, up to a
+ * limit, for what the guest waits for may take long, or no other vCPU may be
+ * there to yield to; it is small again after the vCPU was scheduled out.
  */
-#define VMX_PLE_GAP	128
-#define VMX_PLE_WINDOW	4096
+#define VMX_PLE_GAP		128
+#define VMX_PLE_WINDOW		4096
+#define VMX_PLE_WINDOW_MAX	(VMX_PLE_WINDOW << 8)
 
 /* Bit n: VPID n is in use.  VPID 0 is the host's. */
 static DECLARE_BITMAP(vmx_vpid_bitmap, VMX_NR_VPIDS);
@@ -688,6 +691,20 @@ static void free_vpid(u16 vpid)
 	spin_unlock(&vmx_vpid_lock);
 }
 
+static void vmx_set_ple_window(struct vcpu_vmx *vmx, u32 window)
+{
+	if (vmx->ple_window == window)
+		return;
+	vmx->ple_window = window;
+	vmcs_write32(PLE_WINDOW, window);
+}
+
+/* A pause-loop exit; loaded vCPU. */
+void vmx_grow_ple_window(struct vcpu_vmx *vmx)
+{
+	vmx_set_ple_window(vmx, min(vmx->ple_window * 2, (u32)VMX_PLE_WINDOW_MAX));
+}
+
 /* SDM 25.6: VM-execution control fields. */
 static void vmx_init_execution_controls(struct vcpu_vmx *vmx)
 {
@@ -717,7 +734,7 @@ static void vmx_init_execution_controls(struct vcpu_vmx *vmx)
 		vmcs_write64(ENCLS_EXITING_BITMAP, ~0ull);
 	if (secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
 		vmcs_write32(PLE_GAP, VMX_PLE_GAP);
-		vmcs_write32(PLE_WINDOW, VMX_PLE_WINDOW);
+		vmx_set_ple_window(vmx, VMX_PLE_WINDOW);
 	}
 	if (secondary & SECONDARY_EXEC_TSC_SCALING)
 		vmcs_write64(TSC_MULTIPLIER, 1ull << kvm_caps.tsc_scaling_frac_bits);
@@ -890,6 +907,8 @@ static void vmx_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 		this_cpu_write(current_vmcs, vmx->vmcs);
 		vmcs_load(vmx->vmcs);
 	}
+	if (vmx->ple_window)
+		vmx_set_ple_window(vmx, VMX_PLE_WINDOW);
 	if (migrated) {
 		vmx_write_cpu_host_state(cpu);
 		vmx_write_idt_base();

@@ -103,6 +103,7 @@ struct vcpu_vmx {
 	unsigned long exit_qualification;
 
 	u32 exec_control;
+	u32 ple_window;		/* 0: no pause-loop exits */
 	u32 exception_bitmap;
 	unsigned long *msr_bitmap;
 	u64 eptp;
@@ -290,6 +291,7 @@ static inline bool cpu_has_vmx_vpid(void)
 
 /* vmx.c */
 void vmx_prepare_switch_to_host(struct vcpu_vmx *vmx);
+void vmx_grow_ple_window(struct vcpu_vmx *vmx);
 void vmx_explain_entry_failure(struct kvm_vcpu *vcpu);
 void vmx_dump(struct kvm_vcpu *vcpu);
 void vmx_set_guest_msr(struct vcpu_vmx *vmx, unsigned int slot, u64 val);

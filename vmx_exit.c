@@ -521,6 +521,7 @@ static int handle_io(struct kvm_vcpu *vcpu)
 static int handle_pause(struct kvm_vcpu *vcpu)
 {
 	vcpu->stat.pause_exits++;
+	vmx_grow_ple_window(to_vmx(vcpu));
 	kvm_vcpu_on_spin(vcpu);
 	return kvm_skip_emulated_instruction(vcpu);
 }

@@ -135,16 +135,24 @@ static void report_likely_owner(void)
 
 /*
  * A crash stops the CPUs by NMI, wherever they are, and then wants virtualization
- * off.  The kernel has room for one callback.  A stock vendor module that is
- * loaded may have registered its own, which does for us as well: it looks at
- * CR4.VMXE, not at who set it.
+ * off: the crash kernel's first write to CR4 would fault with it on.  The kernel
+ * has room for one callback, and warns of a second.  A stock vendor module that is
+ * loaded wants that room; its callback does for us as well, for it looks at
+ * CR4.VMXE, not at who set it.  So ours is registered while there are VMs and
+ * no such module, and makes way when one is loaded.  Both flags: kvm_lock.
  */
 static bool emergency_registered;
+static bool stock_vendor_loaded;
+
+static bool is_stock_vendor(const char *module)
+{
+	return !strcmp(module, "kvm_intel") || !strcmp(module, "kvm_amd");
+}
 
 static void kvm_register_emergency_callback(void)
 {
 #ifdef MINIKVM_HAVE_EMERGENCY_CALLBACK
-	if (module_is_loaded("kvm_intel") || module_is_loaded("kvm_amd"))
+	if (stock_vendor_loaded)
 		return;
 	cpu_emergency_register_virt_callback(kvm_x86_ops.emergency_disable);
 	emergency_registered = true;
@@ -158,6 +166,41 @@ static void kvm_unregister_emergency_callback(void)
 		cpu_emergency_unregister_virt_callback(kvm_x86_ops.emergency_disable);
 	emergency_registered = false;
 #endif
+}
+
+/* "Coming" is before the module's init function runs, "going" also if that fails. */
+static int kvm_module_event(struct notifier_block *nb, unsigned long state, void *data)
+{
+	struct module *module = data;
+
+	if (!is_stock_vendor(module->name))
+		return NOTIFY_DONE;
+	mutex_lock(&kvm_lock);
+	if (state == MODULE_STATE_COMING) {
+		stock_vendor_loaded = true;
+		kvm_unregister_emergency_callback();
+	} else if (state == MODULE_STATE_GOING) {
+		stock_vendor_loaded = false;
+	}
+	mutex_unlock(&kvm_lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block kvm_module_notifier = {
+	.notifier_call = kvm_module_event,
+};
+
+/* From now on we know; a module that was loaded before shows in sysfs. */
+static int kvm_watch_stock_vendors(void)
+{
+	int r = register_module_notifier(&kvm_module_notifier);
+
+	if (r)
+		return r;
+	mutex_lock(&kvm_lock);
+	stock_vendor_loaded = module_is_loaded("kvm_intel") || module_is_loaded("kvm_amd");
+	mutex_unlock(&kvm_lock);
+	return 0;
 }
 
 /* One more VM: the first switches every CPU. */
@@ -378,6 +421,9 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int
 	r = register_reboot_notifier(&kvm_reboot_notifier);
 	if (r)
 		goto err_reboot;
+	r = kvm_watch_stock_vendors();
+	if (r)
+		goto err_watch;
 
 	/* get/set ioctls copy to and from arch (CPUID, XSAVE, ...), nothing else. */
 	kvm_vcpu_cache = kmem_cache_create_usercopy("minikvm_vcpu", vcpu_size, vcpu_align,
@@ -409,6 +455,8 @@ err_misc:
 	minikvm_unregister_syscore(&kvm_syscore);
 	kmem_cache_destroy(kvm_vcpu_cache);
 err_cache:
+	unregister_module_notifier(&kvm_module_notifier);
+err_watch:
 	unregister_reboot_notifier(&kvm_reboot_notifier);
 err_reboot:
 	kvm_hotplug_exit();
@@ -433,6 +481,7 @@ void kvm_exit(void)
 	kvm_exit_debug();
 	minikvm_unregister_syscore(&kvm_syscore);
 	kmem_cache_destroy(kvm_vcpu_cache);
+	unregister_module_notifier(&kvm_module_notifier);
 	unregister_reboot_notifier(&kvm_reboot_notifier);
 	kvm_hotplug_exit();
 	kvm_arch_hardware_unsetup();

@@ -16,11 +16,14 @@ DEFINE_PER_CPU(struct vmx_access_count, vmx_access_count);
 /* @data is the offset of the counter in struct vmx_access_count. */
 static int vmx_count_get(void *data, u64 *val)
 {
+	u64 *count, sum = 0;
 	int cpu;
 
-	*val = 0;
-	for_each_possible_cpu(cpu)
-		*val += *(u64 *)((void *)per_cpu_ptr(&vmx_access_count, cpu) + (unsigned long)data);
+	for_each_possible_cpu(cpu) {
+		count = (void *)per_cpu_ptr(&vmx_access_count, cpu) + (unsigned long)data;
+		sum += *count;
+	}
+	*val = sum;
 	return 0;
 }
 

@@ -721,6 +721,23 @@ int kvm_emulate_instruction(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(kvm_emulate_instruction);
 
+/*
+ * The CPU was delivering an event: the guest's IDT, GDT, TSS or stack is where there
+ * is no memory.  No instruction is at fault, so there is none to emulate.
+ */
+static int io_delivery_error(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	struct kvm_exit_info info;
+	u64 data[4];
+
+	kvm_x86_ops.get_exit_info(vcpu, &info);
+	data[0] = info.info2;	/* the event */
+	data[1] = info.reason;
+	data[2] = info.info1;
+	data[3] = gpa;
+	return kvm_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, data, ARRAY_SIZE(data));
+}
+
 /**
  * kvm_emulate_mmio() - emulate the instruction that met a gpa without memory
  * @vcpu: the vCPU
@@ -731,8 +748,7 @@ EXPORT_SYMBOL_GPL(kvm_emulate_instruction);
  * guest's page tables, or the slots, can have changed since.  Whatever it finds,
  * the instruction is done, faults or fails, so a guest cannot come back here
  * with the same instruction for ever.  If the guest has its page tables where
- * there is no memory, the instruction gets a #PF.  An exit in the middle of an
- * event's delivery must not get here: no instruction is at fault.
+ * there is no memory, the instruction gets a #PF.
  *
  * Return: as kvm_emulate_instruction().
  */
@@ -740,6 +756,8 @@ int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
 
+	if (unlikely(kvm_event_needs_reinjection(vcpu)))
+		return io_delivery_error(vcpu, gpa);
 	vcpu->stat.insn_emulation++;
 	io_forget(io);
 	io->gpa = gpa;

@@ -225,6 +225,11 @@ static void vmx_recover_nmi_blocking(struct vcpu_vmx *vmx, u32 unblocked)
 
 /* ---- what must be done before interrupts are on again ---- */
 
+static void raise_host_mce(void)
+{
+	asm volatile("int $18");
+}
+
 /**
  * vmx_handle_exit_irqoff() - give the host its NMIs and machine checks
  * @vcpu: the vCPU that just exited; interrupts are off
@@ -235,16 +240,20 @@ static void vmx_recover_nmi_blocking(struct vcpu_vmx *vmx, u32 unblocked)
  */
 void vmx_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 {
+	u16 basic = to_vmx(vcpu)->exit_reason;
 	u32 info;
 
-	if (likely((u16)to_vmx(vcpu)->exit_reason != EXIT_REASON_EXCEPTION_NMI))
+	/* A machine check during the entry made it fail (SDM 27.9). */
+	if (unlikely(basic == EXIT_REASON_MCE_DURING_VMENTRY))
+		raise_host_mce();
+	if (likely(basic != EXIT_REASON_EXCEPTION_NMI))
 		return;
 	info = vmx_get_intr_info(vcpu);
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
 		asm volatile("int $2");
 	else if ((info & (INTR_INFO_VECTOR_MASK | INTR_INFO_INTR_TYPE_MASK)) ==
 		 (X86_TRAP_MC | INTR_TYPE_HARD_EXCEPTION))
-		asm volatile("int $18");
+		raise_host_mce();
 }
 
 /* ---- the instruction that exited ---- */
@@ -366,13 +375,6 @@ static int handle_nmi_window(struct kvm_vcpu *vcpu)
 	vmx_exec_control_clear(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	vcpu->stat.nmi_window_exits++;
-	return 1;
-}
-
-/* A machine check during the entry: SDM 27.9.  The host must see it. */
-static int handle_machine_check_during_entry(struct kvm_vcpu *vcpu)
-{
-	asm volatile("int $18");
 	return 1;
 }
 
@@ -593,7 +595,6 @@ static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_MWAIT_INSTRUCTION]		= handle_mwait,
 	[EXIT_REASON_MONITOR_INSTRUCTION]	= handle_mwait,
 	[EXIT_REASON_PAUSE_INSTRUCTION]		= handle_pause,
-	[EXIT_REASON_MCE_DURING_VMENTRY]	= handle_machine_check_during_entry,
 	[EXIT_REASON_EPT_VIOLATION]		= handle_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG]		= handle_ept_misconfig,
 	[EXIT_REASON_INVEPT]			= handle_invalid_op,

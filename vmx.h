@@ -3,6 +3,7 @@
  * vmx.h - what the VMX files share: the vCPU's VMX half, VMCS access
  *
  *	vmx.c		set-up of module, CPU and vCPU; the entry itself
+ *	vmx_caps.c	which VMX controls there are, and which are used
  *	vmx_entry.S	the few instructions around VMLAUNCH and VMRESUME
  *	vmx_state.c	guest registers and MSRs kept in the VMCS
  *	vmx_exit.c	what each exit reason means; events in and out
@@ -288,6 +289,13 @@ static inline bool cpu_has_vmx_vpid(void)
 {
 	return vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_VPID;
 }
+
+/* vmx_caps.c */
+struct vmcs_check_env;
+struct vmcs_reader;
+int vmx_setup_caps(void);
+int vmx_check_processor_compatibility(void);
+void vmx_fill_check_env(struct vmcs_check_env *env, const struct vmcs_reader *reader);
 
 /* vmx.c */
 void vmx_prepare_switch_to_host(struct vcpu_vmx *vmx);

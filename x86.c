@@ -910,7 +910,8 @@ int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu)
  * kvm_skip_emulated_instruction() - an instruction is done: go to the next one
  * @vcpu: loaded vCPU, which exited because of that instruction
  *
- * With TF set its end is a single-step trap, the guest's or a debugger's.
+ * With TF set its end is a single-step trap, the guest's or a debugger's.  RF ends
+ * with it, or the next instruction's breakpoint would be missed (SDM 18.3.1.1).
  *
  * Return: 1, or 0 if a debugger is to be told.
  */
@@ -919,7 +920,7 @@ int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu)
 	unsigned long rflags = kvm_get_rflags_raw(vcpu);
 
 	kvm_x86_ops.skip_emulated_instruction(vcpu);
-	if (unlikely(rflags & X86_EFLAGS_TF))
+	if (unlikely(rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF)))
 		return kvm_debug_after_insn(vcpu, rflags);
 	return 1;
 }
@@ -1080,6 +1081,10 @@ int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 	if (toggles_paging && (cr0 & X86_CR0_PG) && !kvm_may_enable_paging(vcpu))
 		return 1;
 	if (toggles_paging && !(cr0 & X86_CR0_PG) && !kvm_may_disable_paging(vcpu))
+		return 1;
+	/* Caching bits make PAE paging load its PDPTEs as well (SDM 4.4.1). */
+	if (!toggles_paging && ((cr0 ^ old) & (X86_CR0_CD | X86_CR0_NW)) &&
+	    is_pae_paging(vcpu) && !load_pdptrs(vcpu, kvm_read_cr3(vcpu)))
 		return 1;
 
 	vcpu->arch.cr0 = cr0;

@@ -332,6 +332,30 @@ TEST_F(dbg, set_debugregs_arms)
 	EXPECT_EQ((u64)bp1, self->vcpu->exc->rip);
 }
 
+ASM_GUEST(rf_code, ".globl rf_next\ncpuid\nrf_next: nop\n" ASM_DONE);
+extern u8 rf_next[];
+
+/* RF is for one instruction, be it one that exits (SDM 18.3.1.1). */
+TEST_F(dbg, rf_ends_with_an_insn_that_exits)
+{
+	struct kvm_debugregs d = {
+		.db = { (u64)rf_next }, .dr6 = DR6_FIXED, .dr7 = 0x402,
+	};
+	struct kvm_regs r;
+
+	if (dev_is_stock())
+		SKIP(return, "stock keeps RF, and misses the breakpoint");
+	vcpu_regs(self->vcpu, &r);
+	r.rip = (u64)rf_code;
+	r.rflags = 0x10002;
+	vcpu_set_regs(self->vcpu, &r);
+	self->vcpu->exc->action = EXC_UCALL;
+	ASSERT_EQ(0, kioctlp(self->vcpu->fd, KVM_SET_DEBUGREGS, &d));
+	EXPECT_UCALL(self->vcpu, UCALL_IRQ);
+	EXPECT_EQ(1, self->vcpu->exc->vector);
+	EXPECT_EQ((u64)rf_next, self->vcpu->exc->rip);
+}
+
 /* The host's own debug registers survive a guest that uses them all. */
 TEST_F(dbg, two_vcpus_keep_their_own)
 {

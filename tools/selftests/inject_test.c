@@ -527,4 +527,26 @@ TEST_F(inj, smi_as_claimed)
 	EXPECT_EQ(want, kioctl(self->vcpu->fd, KVM_SMI, 0));
 }
 
+/*
+ * A stack without memory: nothing can be delivered on it, and no instruction is
+ * at fault.  Stock emulates the one at RIP, and says so only of later attempts.
+ */
+TEST_F(inj, delivery_to_mmio)
+{
+	struct kvm_regs r;
+
+	if (dev_is_stock())
+		SKIP(return, "stock runs an instruction first");
+	vcpu_regs(self->vcpu, &r);
+	r.rip = (u64)after_sti;
+	r.rsp = GPA_MMIO + 0x800;
+	r.rflags = 0x202;
+	vcpu_set_regs(self->vcpu, &r);
+	ASSERT_EQ(0, interrupt(self->vcpu, 0x40));
+	EXPECT_EXIT(self->vcpu, KVM_EXIT_INTERNAL_ERROR);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_DELIVERY_EV, self->run->internal.suberror);
+	vcpu_regs(self->vcpu, &r);
+	EXPECT_EQ((u64)after_sti, r.rip);
+}
+
 TEST_HARNESS_MAIN

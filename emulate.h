@@ -353,6 +353,7 @@ struct x86_emulate_ctxt {
 	void *priv;		/* the binding's; the core never looks */
 	void *io_buf;		/* X86EMUL_IO_BUF bytes of scratch, for INS/OUTS */
 	enum x86emul_mode mode;
+	bool real_cs_d;		/* real mode only: CS.D is still set */
 	u8 cpl;			/* 3 in VM86 mode, 0 in real mode */
 	u32 features;		/* X86EMUL_FEAT_* */
 	u64 cr0;

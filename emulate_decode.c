@@ -640,21 +640,23 @@ static int decode_modrm(struct x86_emulate_ctxt *ctxt, struct emul_row *row)
 
 /* ---- sizes and immediates ---------------------------------------------- */
 
+/* CS.D outlives CR0.PE until CS is loaded (SDM 10.9.2): real mode has it, too. */
+static bool code_is_32bit(const struct x86_emulate_ctxt *ctxt)
+{
+	return ctxt->mode == X86EMUL_MODE_PROT32 ||
+	       (ctxt->mode == X86EMUL_MODE_REAL && ctxt->real_cs_d);
+}
+
 static void decode_address_size(struct x86_emulate_ctxt *ctxt)
 {
 	struct x86emul_decode *d = &ctxt->d;
 
-	switch (ctxt->mode) {
-	case X86EMUL_MODE_LONG64:
+	if (ctxt->mode == X86EMUL_MODE_LONG64)
 		d->ad_bytes = d->adsize ? 4 : 8;
-		break;
-	case X86EMUL_MODE_PROT32:
+	else if (code_is_32bit(ctxt))
 		d->ad_bytes = d->adsize ? 2 : 4;
-		break;
-	default:
+	else
 		d->ad_bytes = d->adsize ? 4 : 2;
-		break;
-	}
 }
 
 static void decode_operand_size(struct x86_emulate_ctxt *ctxt)
@@ -670,7 +672,7 @@ static void decode_operand_size(struct x86_emulate_ctxt *ctxt)
 		d->op_bytes = 8;
 	else if (long64 && (d->flags & EMUL_F_DEF64))
 		d->op_bytes = d->opsize ? 2 : 8;
-	else if (long64 || ctxt->mode == X86EMUL_MODE_PROT32)
+	else if (long64 || code_is_32bit(ctxt))
 		d->op_bytes = d->opsize ? 2 : 4;
 	else
 		d->op_bytes = d->opsize || (d->flags & EMUL_F_NOT16) ? 4 : 2;

@@ -100,6 +100,7 @@ struct io_paging {
 	u32 cs_limit;
 	enum x86emul_mode mode;
 	unsigned int cpl;
+	bool real_cs_d;
 	bool ac;
 };
 
@@ -408,6 +409,7 @@ static void io_get_paging(struct kvm_vcpu *vcpu, unsigned long rflags, struct io
 		p->cs_base = cs.base;
 		p->cs_limit = cs.limit;
 		p->mode = io_legacy_mode(vcpu, &cs, rflags);
+		p->real_cs_d = p->mode == X86EMUL_MODE_REAL && cs.db;
 	}
 	p->cpl = kvm_x86_ops.get_cpl(vcpu);
 	p->ac = rflags & X86_EFLAGS_AC;
@@ -440,6 +442,7 @@ static void io_load_ctxt(struct kvm_vcpu *vcpu)
 		io_forget_translations(io);
 	}
 	ctxt->mode = paging.mode;
+	ctxt->real_cs_d = paging.real_cs_d;
 	ctxt->cpl = paging.cpl;
 	ctxt->cr0 = paging.cr0;
 	ctxt->cr4 = paging.cr4;

@@ -594,12 +594,13 @@ static int clear_dirty_log(struct kvm *kvm, struct kvm_clear_dirty_log *log)
 	u64 rest;
 	int r;
 
+	/* Whole words only, except that the slot may end within the last one. */
+	if (log->first_page % BITS_PER_LONG)
+		return -EINVAL;
 	r = log_slot(kvm, log->slot, &slot);
 	if (r)
 		return r;
-
-	/* Whole words only, except that the slot may end within the last one. */
-	if (log->first_page % BITS_PER_LONG || log->first_page > slot->npages)
+	if (log->first_page > slot->npages)
 		return -EINVAL;
 	rest = slot->npages - log->first_page;
 	if (log->num_pages > rest ||

@@ -240,6 +240,16 @@ static void raise_machine_check(struct kvm_vcpu *vcpu, const struct kvm_x86_mce 
 	kvm_queue_exception(vcpu, X86_TRAP_MC);
 }
 
+/*
+ * "Uncorrected, no action required": the data are lost, but nobody has used them.
+ * It is logged, and raises no #MC (SDM 16.6.3).  For uncorrected errors only.
+ */
+static bool is_ucna(const struct kvm_x86_mce *mce)
+{
+	return !mce->mcg_status &&
+	       !(mce->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
+}
+
 /**
  * kvm_vcpu_ioctl_x86_set_mce() - KVM_X86_SET_MCE: an error for the guest
  * @vcpu:	the vCPU, loaded
@@ -257,6 +267,12 @@ int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce)
 		return -EINVAL;
 	bank = vcpu->arch.mce_banks + MCI_NR_REGS * array_index_nospec(mce->bank, nr);
 
+	if ((mce->status & MCI_STATUS_UC) && is_ucna(mce)) {
+		bank[MCI_ADDR] = mce->addr;
+		bank[MCI_MISC] = mce->misc;
+		bank[MCI_STATUS] = mce->status;
+		return 0;
+	}
 	if (mce->status & MCI_STATUS_UC) {
 		if ((vcpu->arch.mcg_cap & MCG_CTL_P) && vcpu->arch.mcg_ctl != ~0ULL)
 			return 0;
@@ -645,8 +661,9 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	SINK(MSR_IA32_UCODE_WRITE, 1, 0),
 	CONST(MSR_FSB_FREQ, 1, 3),			/* the Core's: 166 MHz */
 	SINK(MSR_IA32_BBL_CR_CTL3, 1, 0xbe702111),	/* "L2 cache present" */
-	CONST(MSR_P6_PERFCTR0, 2, 0),
-	CONST(MSR_P6_EVNTSEL0, 2, 0),
+	/* Counters that never count: an NMI watchdog finds that out by itself. */
+	SINK(MSR_P6_PERFCTR0, 2, 0),
+	SINK(MSR_P6_EVNTSEL0, 2, 0),
 	CONST(MSR_IA32_PERF_STATUS, 1, 1000 | 4ULL << 40),/* frequency, "bus ratio" */
 	CONST(MSR_IA32_PERF_CTL, 1, 0),
 	CONST(MSR_IA32_LASTBRANCHFROMIP, 4, 0),		/* and TOIP, INTFROMIP, INTTOIP */
@@ -658,7 +675,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	CONST(MSR_PP1_ENERGY_STATUS, 1, 0),
 
 	/* AMD's likewise. */
-	CONST(MSR_K7_EVNTSEL0, 8, 0),			/* and the counters */
+	SINK(MSR_K7_EVNTSEL0, 8, 0),			/* and the counters */
 	CONST(MSR_AMD64_SYSCFG, 1, 0),
 	ROW(MSR_K7_HWCR, .set = set_hwcr),
 	CONST(MSR_K8_TOP_MEM1, 1, 0),
@@ -1103,11 +1120,13 @@ int kvm_get_msr_index_list(struct kvm_msr_list __user *user, bool features)
 long kvm_msr_io(struct kvm_vcpu *vcpu, struct kvm_msrs __user *user, bool set)
 {
 	struct kvm_msr_entry *entries;
+	struct kvm_msrs head;
 	u32 nmsrs, i;
 	long r;
 
-	if (get_user(nmsrs, &user->nmsrs))
+	if (copy_from_user(&head, user, sizeof(head)))
 		return -EFAULT;
+	nmsrs = head.nmsrs;
 	if (nmsrs >= 256)
 		return -E2BIG;
 	entries = memdup_user(user->entries, nmsrs * sizeof(*entries));

@@ -295,19 +295,22 @@ void vmx_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
  */
 void vmx_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *var, int seg)
 {
-	u32 ar = SEG_AR_UNUSABLE;
+	u32 ar = (var->type & 0xf) | (var->s & 1) << 4 | (var->dpl & 3) << 5 | !!var->present << 7 |
+		 (var->avl & 1) << 12 | (var->l & 1) << 13 | (var->db & 1) << 14 |
+		 (var->g & 1) << 15;
 
-	if (!var->unusable && var->present) {
-		ar = (var->type & 0xf) | (var->s & 1) << 4 | (var->dpl & 3) << 5 | 1 << 7 |
-		     (var->avl & 1) << 12 | (var->l & 1) << 13 | (var->db & 1) << 14 |
-		     (var->g & 1) << 15;
-		/*
-		 * A loaded segment has its accessed bit set (SDM 27.3.1.2
-		 * requires it); a VMM may build one without.
-		 */
-		if (seg != VCPU_SREG_LDTR)
-			ar |= 1;
-	}
+	/*
+	 * A loaded segment has its accessed bit set (SDM 27.3.1.2 requires it); a
+	 * VMM may build one without.
+	 */
+	if (seg != VCPU_SREG_LDTR)
+		ar |= 1;
+	/*
+	 * The attributes stay: SS.DPL is the privilege level even if SS is
+	 * unusable (SDM 25.4.1), and has to survive a save and restore.
+	 */
+	if (var->unusable || !var->present)
+		ar |= SEG_AR_UNUSABLE;
 	to_vmx(vcpu)->seg_valid &= ~SEG_VALID_ALL(seg);
 	__vmcs_writel(SEG_FIELD(GUEST_ES_SELECTOR, seg), var->selector);
 	__vmcs_writel(SEG_FIELD(GUEST_ES_BASE, seg), var->base);

@@ -749,10 +749,12 @@ static int kvm_vm_set_identity_map_addr(struct kvm *kvm, u64 addr)
 	return r;
 }
 
+#define MIN_MMU_PAGES	64	/* what KVM takes at least */
+
 /* A hint for shadow paging, of which there is none; what is set is read back. */
 static int kvm_vm_set_nr_mmu_pages(struct kvm *kvm, unsigned long nr)
 {
-	if (nr < 20)
+	if (nr < MIN_MMU_PAGES)
 		return -EINVAL;
 	WRITE_ONCE(kvm->arch.n_max_mmu_pages, nr);
 	return 0;

@@ -584,6 +584,7 @@ static void fill_data(struct side *side, struct exit_rec *e)
 static bool is_end(const struct exit_rec *e)
 {
 	u16 port = e->data[0];
+
 	if (e->ret || e->reason == KVM_EXIT_SHUTDOWN || e->reason == KVM_EXIT_INTERNAL_ERROR ||
 	    e->reason == KVM_EXIT_FAIL_ENTRY)
 		return true;

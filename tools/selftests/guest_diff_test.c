@@ -842,6 +842,16 @@ static void run_side(int n)
 }
 
 /* Gives the number of differences that are not accepted. */
+/*
+ * An access that software has to finish and cannot, SGDT to a device say: the stock
+ * module of 6.1 tries for ever, minikvm reports KVM_EXIT_INTERNAL_ERROR.
+ */
+static bool stock_spins(const struct result *ours, const struct result *stock)
+{
+	return ours->n && ours->n == stock->n && stock->e[stock->n - 1].ret == -EINTR &&
+	       ours->e[ours->n - 1].reason == KVM_EXIT_INTERNAL_ERROR;
+}
+
 static int compare_cases(void)
 {
 	int bad = 0, accepted = 0;
@@ -851,7 +861,7 @@ static int compare_cases(void)
 
 		if (!results_differ(c->res[0], c->res[1], false))
 			continue;
-		if (is_known(c->name, c->mode, c->variant)) {
+		if (is_known(c->name, c->mode, c->variant) || stock_spins(c->res[0], c->res[1])) {
 			accepted++;
 			continue;
 		}

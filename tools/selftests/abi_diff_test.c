@@ -1540,7 +1540,13 @@ FIXTURE_TEARDOWN(abi)
 	klogctl(7, NULL, 0);
 }
 
-#define DIFF(name) TEST_F_TIMEOUT(abi, name, 600) { EXPECT_EQ(0, compare(probe_##name)); }
+/* The harness runs a test even if its set-up has skipped it. */
+#define DIFF(name)						\
+TEST_F_TIMEOUT(abi, name, 600)					\
+{								\
+	if (!_metadata->skip)					\
+		EXPECT_EQ(0, compare(probe_##name));		\
+}
 
 DIFF(extensions)
 DIFF(cpuid_bits)

@@ -555,7 +555,7 @@ struct kvm_x86_ops {
 	bool (*event_allowed)(struct kvm_vcpu *vcpu, enum kvm_event_type type);
 	void (*enable_window)(struct kvm_vcpu *vcpu, enum kvm_event_type type);
 	void (*inject_exception)(struct kvm_vcpu *vcpu);
-	void (*inject_irq)(struct kvm_vcpu *vcpu, bool reinjected);
+	void (*inject_irq)(struct kvm_vcpu *vcpu);
 	void (*inject_nmi)(struct kvm_vcpu *vcpu);
 	void (*cancel_injection)(struct kvm_vcpu *vcpu);
 	u32 (*get_interrupt_shadow)(struct kvm_vcpu *vcpu);	/* KVM_X86_SHADOW_INT_* */
@@ -656,7 +656,6 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size,
 void kvm_exit(void);
 
 struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx);
-struct kvm_vcpu *kvm_get_running_vcpu(void);
 void vcpu_load(struct kvm_vcpu *vcpu);
 void vcpu_put(struct kvm_vcpu *vcpu);
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu);

@@ -53,7 +53,6 @@ LIST_HEAD(vm_list);
 static int kvm_usage_count;
 
 static DEFINE_PER_CPU(bool, hardware_enabled);
-static DEFINE_PER_CPU(struct kvm_vcpu *, kvm_running_vcpu);
 static DEFINE_PER_CPU(cpumask_var_t, cpu_kick_mask);
 static enum cpuhp_state kvm_online_state;
 static struct kmem_cache *kvm_vcpu_cache;
@@ -1058,7 +1057,6 @@ void vcpu_load(struct kvm_vcpu *vcpu)
 {
 	int cpu = get_cpu();
 
-	__this_cpu_write(kvm_running_vcpu, vcpu);
 	preempt_notifier_register(&vcpu->preempt_notifier);
 	kvm_arch_vcpu_load(vcpu, cpu);
 	put_cpu();
@@ -1073,7 +1071,6 @@ void vcpu_put(struct kvm_vcpu *vcpu)
 	preempt_disable();
 	kvm_arch_vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->preempt_notifier);
-	__this_cpu_write(kvm_running_vcpu, NULL);
 	preempt_enable();
 }
 
@@ -1082,7 +1079,6 @@ static void kvm_sched_in(struct preempt_notifier *pn, int cpu)
 	struct kvm_vcpu *vcpu = container_of(pn, struct kvm_vcpu, preempt_notifier);
 
 	WRITE_ONCE(vcpu->preempted, false);
-	__this_cpu_write(kvm_running_vcpu, vcpu);
 	kvm_arch_vcpu_load(vcpu, cpu);
 }
 
@@ -1094,17 +1090,6 @@ static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	if (task_is_running(current))
 		WRITE_ONCE(vcpu->preempted, true);
 	kvm_arch_vcpu_put(vcpu);
-	__this_cpu_write(kvm_running_vcpu, NULL);
-}
-
-/**
- * kvm_get_running_vcpu() - the vCPU that is loaded on this CPU
- *
- * Return: it, or NULL.  Stable only while preemption is off.
- */
-struct kvm_vcpu *kvm_get_running_vcpu(void)
-{
-	return __this_cpu_read(kvm_running_vcpu);
 }
 
 /* ---- a guest that spins ---- */

@@ -328,7 +328,7 @@ void vmx_update_intercepts(struct kvm_vcpu *vcpu);
 bool vmx_event_allowed(struct kvm_vcpu *vcpu, enum kvm_event_type type);
 void vmx_enable_window(struct kvm_vcpu *vcpu, enum kvm_event_type type);
 void vmx_inject_exception(struct kvm_vcpu *vcpu);
-void vmx_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
+void vmx_inject_irq(struct kvm_vcpu *vcpu);
 void vmx_inject_nmi(struct kvm_vcpu *vcpu);
 void vmx_cancel_injection(struct kvm_vcpu *vcpu);
 u32 vmx_get_interrupt_shadow(struct kvm_vcpu *vcpu);

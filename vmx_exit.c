@@ -133,7 +133,7 @@ void vmx_inject_exception(struct kvm_vcpu *vcpu)
 	vmx_write_event(to_vmx(vcpu), type, ex->vector);
 }
 
-void vmx_inject_irq(struct kvm_vcpu *vcpu, bool reinjected)
+void vmx_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
 

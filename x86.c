@@ -584,7 +584,7 @@ static bool kvm_reinject_event(struct kvm_vcpu *vcpu)
 		kvm_x86_ops.inject_nmi(vcpu);
 	} else if (arch->interrupt.injected) {
 		trace_minikvm_inject(vcpu, "interrupt", arch->interrupt.nr, 0, true);
-		kvm_x86_ops.inject_irq(vcpu, true);
+		kvm_x86_ops.inject_irq(vcpu);
 	} else {
 		return false;
 	}
@@ -613,7 +613,7 @@ static bool kvm_try_inject_irq(struct kvm_vcpu *vcpu)
 	irq->injected = true;
 	irq->soft = false;
 	trace_minikvm_inject(vcpu, "interrupt", irq->nr, 0, false);
-	kvm_x86_ops.inject_irq(vcpu, false);
+	kvm_x86_ops.inject_irq(vcpu);
 	vcpu->stat.irq_injections++;
 	return true;
 }

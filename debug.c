@@ -13,7 +13,8 @@
  *
  * DR7 is in the VMCS (and VMCB): entry and exit switch it by themselves, and the
  * host runs with DR7 clear after an exit, so stale addresses in DR0-3 do nothing.
- * DR0-3 and DR6 have to be moved by hand, and seldom are:
+ * DR6 is the vendor's business, for it is in the VMCB and not in the VMCS.
+ * DR0-3 have to be moved by hand.  They and DR6 seldom are:
  *
  *	nobody uses them	nothing is moved; the guest's MOV DR exits
  *	eff_dr7 enables one	kvm_load_guest_debugregs() loads DR0-3 at each entry
@@ -47,7 +48,6 @@
 
 /* SDM 18.2.3, 18.2.4: which bits can be written, and what the rest reads as. */
 #define DR6_WRITABLE	(DR_TRAP_BITS | DR_STEP | DR_SWITCH | DR6_BD)
-#define DR6_INIT	0xffff0ff0UL
 #define DR7_ONE		BIT(10)
 #define DR7_WRITABLE	0xffff23ffUL	/* L, G, LE, GE, GD, R/W and LEN */
 #define DR7_ENABLES	0xffUL		/* L0, G0, ... G3 */
@@ -114,7 +114,7 @@ void kvm_load_guest_debugregs(struct kvm_vcpu *vcpu)
 	set_debugreg(vcpu->arch.eff_db[2], 2);
 	set_debugreg(vcpu->arch.eff_db[3], 3);
 	if (vcpu->arch.debugreg_in_hw)
-		set_debugreg(vcpu->arch.dr6, 6);
+		kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_DR6);
 }
 
 /* The guest may have written any of them: from now on MOV DR exits again. */
@@ -124,8 +124,7 @@ static void take_debugregs_back(struct kvm_vcpu *vcpu)
 	get_debugreg(vcpu->arch.db[1], 1);
 	get_debugreg(vcpu->arch.db[2], 2);
 	get_debugreg(vcpu->arch.db[3], 3);
-	get_debugreg(vcpu->arch.dr6, 6);
-	set_debugreg(DR6_INIT, 6);
+	kvm_x86_ops.cache_reg(vcpu, VCPU_EXREG_DR6);
 	kvm_x86_ops.cache_reg(vcpu, VCPU_EXREG_DR7);
 
 	vcpu->arch.debugreg_in_hw = false;

@@ -18,6 +18,10 @@
 #define kvm_host_efer			mkvm_host_efer
 #define kvm_vcpu_on_spin		mkvm_vcpu_on_spin
 
+#define kvm_add_user_return_msr		mkvm_add_user_return_msr
+#define kvm_set_user_return_msrs	mkvm_set_user_return_msrs
+#define kvm_access_count		mkvm_access_count
+
 #define kvm_set_cr0			mkvm_set_cr0
 #define kvm_set_cr3			mkvm_set_cr3
 #define kvm_set_cr4			mkvm_set_cr4

@@ -734,7 +734,7 @@ static int io_delivery_error(struct kvm_vcpu *vcpu, gpa_t gpa)
 	u64 data[4];
 
 	kvm_x86_ops.get_exit_info(vcpu, &info);
-	data[0] = info.info2;	/* the event */
+	data[0] = info.vectoring;
 	data[1] = info.reason;
 	data[2] = info.info1;
 	data[3] = gpa;

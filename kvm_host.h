@@ -97,8 +97,8 @@
 	X(reinjections)		/* an event that an exit interrupted */	\
 	X(insn_emulation)						\
 	X(insn_emulation_fail)						\
-	X(ept_faults)		/* EPT violations */			\
-	X(ept_pages_mapped)	/* leaf entries made by them */		\
+	X(tdp_faults)		/* EPT violations, nested page faults */ \
+	X(tdp_pages_mapped)	/* leaf entries made by them */		\
 	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
 	X(hypercalls)							\
 	X(pause_exits)		/* PAUSE in a loop */			\
@@ -106,14 +106,14 @@
 	X(fpu_reload)							\
 	X(entry_failures)
 
-/* Basic exit reasons are 16 bits; today's highest is 79 (SDM appendix C). */
-#define KVM_NR_EXIT_REASONS	80
+/* Rows of a vendor's table of exits: VMX has use for 80 of them, SVM for 172. */
+#define KVM_NR_EXIT_REASONS	176
 
 struct kvm_vcpu_stat {
 #define X(name) u64 name;
 	KVM_VCPU_STAT_LIST(X)
 #undef X
-	u64 exit_reasons[KVM_NR_EXIT_REASONS];
+	u64 exit_reasons[KVM_NR_EXIT_REASONS];	/* by row: vendor's exit_reason_name() */
 };
 
 /* X(name): an event counted for each VM. */
@@ -204,10 +204,11 @@ enum kvm_reg {
 	VCPU_EXREG_CR4,
 	VCPU_EXREG_PDPTR,
 	/*
-	 * Only ever stored: the copy in the vcpu is the truth.  DR7 alone is
-	 * fetched too, into arch.dr7, after a run with arch.debugreg_in_hw.
+	 * Only ever stored: the copy in the vcpu is the truth.  DR6 and DR7 are
+	 * fetched too, into arch.dr6 and dr7, after a run with arch.debugreg_in_hw.
 	 */
 	VCPU_EXREG_EFER,
+	VCPU_EXREG_DR6,
 	VCPU_EXREG_DR7,
 	NR_VCPU_EXREGS,
 };
@@ -497,13 +498,21 @@ struct kvm {
 enum kvm_event_type { KVM_EVENT_IRQ, KVM_EVENT_NMI };
 
 /**
- * struct kvm_exit_info - what happened, as trace and statistics want it
+ * struct kvm_exit_info - what happened, as trace and error reports want it
+ * @name:	of @reason; never NULL
+ * @reason:	the exit reason (SVM: exit code)
+ * @info1, @info2: VMX: exit qualification, 0; SVM: EXITINFO1, EXITINFO2
+ * @intr_info:	VMX: the exception or NMI that exited
+ * @error_code:	of @intr_info, or on SVM of @vectoring
+ * @vectoring:	the event in whose delivery the exit came, in the vendor's format
  */
 struct kvm_exit_info {
+	const char *name;
 	u32 reason;
-	u64 info1, info2;	/* VMX: exit qualification, IDT-vectoring info */
+	u64 info1, info2;
 	u32 intr_info;
 	u32 error_code;
+	u32 vectoring;
 };
 
 /**
@@ -543,7 +552,6 @@ struct kvm_x86_ops {
 	bool (*get_cs_l)(struct kvm_vcpu *vcpu);	/* CS.L alone: asked for often */
 	void (*get_dt)(struct kvm_vcpu *vcpu, struct desc_ptr *dt, enum kvm_dt which);
 	void (*set_dt)(struct kvm_vcpu *vcpu, const struct desc_ptr *dt, enum kvm_dt which);
-	bool (*is_valid_cr0)(struct kvm_vcpu *vcpu, unsigned long cr0);
 	bool (*is_valid_cr4)(struct kvm_vcpu *vcpu, unsigned long cr4);
 	int (*get_msr)(struct kvm_vcpu *vcpu, u32 index, u64 *data);	/* 0, or 1: not mine */
 	int (*set_msr)(struct kvm_vcpu *vcpu, u32 index, u64 data);	/* likewise */
@@ -578,8 +586,7 @@ struct kvm_x86_ops {
 
 	/* Explaining. */
 	void (*get_exit_info)(struct kvm_vcpu *vcpu, struct kvm_exit_info *info);
-	const char *(*exit_reason_name)(u32 reason);		/* NULL: no such reason */
-	void (*dump)(struct kvm_vcpu *vcpu);
+	const char *(*exit_reason_name)(u32 row);	/* of stat.exit_reasons; NULL: unused */
 };
 
 /**
@@ -778,7 +785,7 @@ void kvm_requeue_exception(struct kvm_vcpu *vcpu, unsigned int nr, bool has_erro
 void kvm_inject_x86_exception(struct kvm_vcpu *vcpu, const struct x86_exception *e);
 void kvm_clear_exception_queue(struct kvm_vcpu *vcpu);
 void kvm_deliver_exception_payload(struct kvm_vcpu *vcpu);
-bool kvm_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
+bool kvm_is_valid_cr0(unsigned long cr0);
 bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu);	/* 1/0: 0 = debug exit */
 int kvm_emulate_halt(struct kvm_vcpu *vcpu);
@@ -802,11 +809,9 @@ static inline void kvm_inject_gp(struct kvm_vcpu *vcpu, u32 error_code)
 static inline const char *kvm_exit_reason_name(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_info info;
-	const char *name;
 
 	kvm_x86_ops.get_exit_info(vcpu, &info);
-	name = kvm_x86_ops.exit_reason_name(info.reason);
-	return name ? name : "UNKNOWN";
+	return info.name;
 }
 
 /*
@@ -931,6 +936,15 @@ void kvm_read_vector_reg(struct kvm_vcpu *vcpu, unsigned int nr, void *data, uns
 void kvm_write_vector_reg(struct kvm_vcpu *vcpu, unsigned int nr, const void *data,
 			  unsigned int size);
 
+/* ---- user_return.c: MSRs switched on the way to userspace ---- */
+
+#define KVM_MAX_USER_RETURN_MSRS	8
+
+void kvm_clear_user_return_msrs(void);
+int kvm_add_user_return_msr(u32 msr);
+void kvm_set_user_return_msrs(unsigned int first, const u64 *values, unsigned int n);
+void kvm_drop_user_return_msrs(void);
+
 /* ---- debug.c ---- */
 
 #define KVM_GUESTDBG_VALID	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | \
@@ -940,6 +954,7 @@ void kvm_write_vector_reg(struct kvm_vcpu *vcpu, unsigned int nr, const void *da
 
 #define DR6_BD		BIT(13)	/* DR7.GD caught a MOV DR */
 #define DR6_RTM		BIT(16)	/* inverted: 0 = in a transaction */
+#define DR6_INIT	0xffff0ff0UL	/* after reset; what cannot be written reads so */
 #define DR7_GD		BIT(13)
 
 void kvm_debug_vcpu_reset(struct kvm_vcpu *vcpu);

@@ -88,6 +88,7 @@ static void hardware_disable_nolock(void *unused)
 {
 	if (!__this_cpu_read(hardware_enabled))
 		return;
+	kvm_drop_user_return_msrs();
 	kvm_x86_ops.hardware_disable();
 	__this_cpu_write(hardware_enabled, false);
 }

@@ -681,7 +681,7 @@ static void map_page(const struct fault *f)
 	/* See "the dirty state of a host page" above.  The zero page is reserved. */
 	if ((val & format()->host_writable) && f->host.page && !PageReserved(f->host.page))
 		SetPageDirty(f->host.page);
-	f->vcpu->stat.ept_pages_mapped++;
+	f->vcpu->stat.tdp_pages_mapped++;
 }
 
 static u64 *find_leaf(struct kvm *kvm, gfn_t gfn, int *level)

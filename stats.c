@@ -34,6 +34,7 @@
 #include <linux/slab.h>
 #include <linux/string_helpers.h>
 
+#include "count.h"
 #include "kvm_host.h"
 
 /* Where a counter lives, and so what its offset is an offset in. */
@@ -203,8 +204,10 @@ void kvm_init_debug(void)
 	memset(&dead_vcpu_stat, 0, sizeof(dead_vcpu_stat));
 	memset(&dead_vm_stat, 0, sizeof(dead_vm_stat));
 	kvm_debugfs_dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
-	if (!IS_ERR(kvm_debugfs_dir))
-		kvm_add_stat_files(kvm_debugfs_dir, total_files, NULL);
+	if (IS_ERR(kvm_debugfs_dir))
+		return;
+	kvm_add_stat_files(kvm_debugfs_dir, total_files, NULL);
+	kvm_count_init(kvm_debugfs_dir);
 }
 
 /**

@@ -41,6 +41,7 @@ TRACE_EVENT(minikvm_exit,
 		__field(u64, info2)
 		__field(u32, intr_info)
 		__field(u32, error_code)
+		__field(u32, vectoring)
 		__string(name, kvm_exit_reason_name(vcpu))
 	),
 	TP_fast_assign(
@@ -54,11 +55,13 @@ TRACE_EVENT(minikvm_exit,
 		__entry->info2 = info.info2;
 		__entry->intr_info = info.intr_info;
 		__entry->error_code = info.error_code;
+		__entry->vectoring = info.vectoring;
 		minikvm_assign_str(name, kvm_exit_reason_name(vcpu));
 	),
-	TP_printk("vcpu %u reason %s (0x%x) rip 0x%lx info1 0x%llx info2 0x%llx intr_info 0x%x error_code 0x%x",
+	TP_printk("vcpu %u reason %s (0x%x) rip 0x%lx info1 0x%llx info2 0x%llx intr_info 0x%x error_code 0x%x vectoring 0x%x",
 		  __entry->vcpu_id, __get_str(name), __entry->reason, __entry->rip,
-		  __entry->info1, __entry->info2, __entry->intr_info, __entry->error_code)
+		  __entry->info1, __entry->info2, __entry->intr_info, __entry->error_code,
+		  __entry->vectoring)
 );
 
 TRACE_EVENT(minikvm_inject,

@@ -26,7 +26,6 @@
 
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/user-return-notifier.h>
 #include <asm/cpu_device_id.h>
 #include <asm/mmu_context.h>
 #include <asm/perf_event.h>
@@ -124,6 +123,24 @@ static int vmx_alloc_vmxareas(void)
 	return 0;
 }
 
+/* For user_return.c: a slot there is an index here; not every machine has TSC_AUX. */
+const u32 vmx_guest_msr_index[VMX_MAX_GUEST_MSRS] = {
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_TSC_AUX,
+};
+
+#define VMX_NR_SYSCALL_MSRS	4	/* the first four matter only if EFER.SCE is set */
+
+static unsigned int vmx_nr_guest_msrs;
+
+static void vmx_setup_user_return_msrs(void)
+{
+	unsigned int i;
+
+	vmx_nr_guest_msrs = VMX_NR_SYSCALL_MSRS + kvm_caps.has_rdtscp;
+	for (i = 0; i < vmx_nr_guest_msrs; i++)
+		kvm_add_user_return_msr(vmx_guest_msr_index[i]);
+}
+
 static int vmx_hardware_setup(void)
 {
 	int r = vmx_setup_caps();
@@ -139,6 +156,7 @@ static int vmx_hardware_setup(void)
 		return r;
 	}
 	set_bit(0, vmx_vpid_bitmap);
+	vmx_setup_user_return_msrs();
 	return 0;
 }
 
@@ -148,29 +166,7 @@ static void vmx_hardware_unsetup(void)
 	free_pages((unsigned long)vmx_io_bitmap, 1);
 }
 
-/* ---- MSRs that only userspace notices ---- */
-
-/*
- * SYSCALL's MSRs and TSC_AUX: the host kernel itself never depends on them, so
- * the guest's values stay in the CPU across exits until the thread returns to
- * userspace (or another thread does, on this CPU): a user-return notifier then
- * puts the host's back.
- */
-const u32 vmx_guest_msr_index[VMX_MAX_GUEST_MSRS] = {
-	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_TSC_AUX,
-};
-
-#define VMX_NR_SYSCALL_MSRS	4	/* the first four matter only if EFER.SCE is set */
-
-struct vmx_user_msrs {
-	struct user_return_notifier urn;
-	bool registered;
-	bool host_known;
-	u64 host[VMX_MAX_GUEST_MSRS];
-	u64 current_value[VMX_MAX_GUEST_MSRS];
-};
-
-static DEFINE_PER_CPU(struct vmx_user_msrs, vmx_user_msrs);
+/* ---- MSRs that only userspace notices (user_return.c) ---- */
 
 int vmx_guest_msr_slot(u32 msr)
 {
@@ -183,76 +179,12 @@ int vmx_guest_msr_slot(u32 msr)
 	return -1;
 }
 
-static void vmx_on_user_return(struct user_return_notifier *urn)
-{
-	struct vmx_user_msrs *m = container_of(urn, struct vmx_user_msrs, urn);
-	unsigned long flags;
-	int i;
-
-	/* hardware_disable()'s IPI may do the same at the same time. */
-	local_irq_save(flags);
-	if (m->registered) {
-		m->registered = false;
-		user_return_notifier_unregister(urn);
-	}
-	local_irq_restore(flags);
-	for (i = 0; i < VMX_MAX_GUEST_MSRS; i++) {
-		if (m->current_value[i] == m->host[i])
-			continue;
-		vmx_wrmsr(vmx_guest_msr_index[i], m->host[i]);
-		m->current_value[i] = m->host[i];
-	}
-}
-
-/* VMX goes off here, interrupts are off: the module may be unloaded next. */
-static void vmx_drop_user_msrs(void)
-{
-	struct vmx_user_msrs *m = this_cpu_ptr(&vmx_user_msrs);
-
-	if (m->registered)
-		vmx_on_user_return(&m->urn);
-	m->host_known = false;
-}
-
-static bool vmx_has_user_msr(int slot)
-{
-	return vmx_guest_msr_index[slot] != MSR_TSC_AUX || kvm_caps.has_rdtscp;
-}
-
 /* Preemption off. */
-static void vmx_load_user_msr(int slot, u64 val)
-{
-	struct vmx_user_msrs *m = this_cpu_ptr(&vmx_user_msrs);
-	int i;
-
-	if (!m->host_known) {
-		for (i = 0; i < VMX_MAX_GUEST_MSRS; i++) {
-			if (vmx_has_user_msr(i))
-				m->host[i] = vmx_rdmsr(vmx_guest_msr_index[i]);
-			m->current_value[i] = m->host[i];
-		}
-		m->host_known = true;
-	}
-	if (m->current_value[slot] == val)
-		return;
-	vmx_wrmsr(vmx_guest_msr_index[slot], val);
-	m->current_value[slot] = val;
-	if (!m->registered) {
-		m->urn.on_user_return = vmx_on_user_return;
-		user_return_notifier_register(&m->urn);
-		m->registered = true;
-	}
-}
-
 static void vmx_load_user_msrs(struct vcpu_vmx *vmx)
 {
-	bool sce = vmx->vcpu.arch.efer & EFER_SCE;
-	int i;
+	unsigned int first = vmx->vcpu.arch.efer & EFER_SCE ? 0 : VMX_NR_SYSCALL_MSRS;
 
-	for (i = sce ? 0 : VMX_NR_SYSCALL_MSRS; i < VMX_MAX_GUEST_MSRS; i++) {
-		if (vmx_has_user_msr(i))
-			vmx_load_user_msr(i, vmx->guest_msrs[i]);
-	}
+	kvm_set_user_return_msrs(first, vmx->guest_msrs + first, vmx_nr_guest_msrs - first);
 }
 
 /* A new value of guest MSR number @slot; the vCPU is loaded. */
@@ -359,7 +291,6 @@ static void vmx_hardware_disable(void)
 
 	list_for_each_entry_safe(vmx, next, this_cpu_ptr(&active_vmcss), vmcs_link)
 		__vmx_clear(vmx);
-	vmx_drop_user_msrs();
 	vmx_vmxoff();
 	intel_pt_handle_vmx(0);
 }
@@ -665,7 +596,7 @@ static void vmx_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 		vmx->host_fs_base = current->thread.fsbase;
 		vmcs_writel(HOST_FS_BASE, vmx->host_fs_base);
 	}
-	vmx_wrmsr(MSR_KERNEL_GS_BASE, vmx->msr_guest_kernel_gs_base);
+	kvm_wrmsr(MSR_KERNEL_GS_BASE, vmx->msr_guest_kernel_gs_base);
 	vmx->guest_state_loaded = true;
 	vcpu->stat.host_state_reload++;
 }
@@ -676,7 +607,7 @@ void vmx_prepare_switch_to_host(struct vcpu_vmx *vmx)
 	if (!vmx->guest_state_loaded)
 		return;
 
-	vmx->msr_guest_kernel_gs_base = vmx_rdmsr(MSR_KERNEL_GS_BASE);
+	vmx->msr_guest_kernel_gs_base = kvm_rdmsr(MSR_KERNEL_GS_BASE);
 	if (vmx->host_ldt_sel)
 		asm volatile("lldt %0" : : "rm" (vmx->host_ldt_sel));
 	if (vmx->host_ds_sel | vmx->host_es_sel) {
@@ -689,7 +620,7 @@ void vmx_prepare_switch_to_host(struct vcpu_vmx *vmx)
 		load_gs_index(vmx->host_gs_sel);
 	/* A VM exit sets TR's limit to 0x67 and GDTR's to 0xffff (SDM 28.5.2). */
 	invalidate_tss_limit();
-	vmx_wrmsr(MSR_KERNEL_GS_BASE, current->thread.gsbase);
+	kvm_wrmsr(MSR_KERNEL_GS_BASE, current->thread.gsbase);
 	load_fixmap_gdt(raw_smp_processor_id());
 	vmx->guest_state_loaded = false;
 }
@@ -934,7 +865,6 @@ static const struct kvm_x86_ops vmx_x86_ops = {
 	.get_cs_l = vmx_get_cs_l,
 	.get_dt = vmx_get_dt,
 	.set_dt = vmx_set_dt,
-	.is_valid_cr0 = vmx_is_valid_cr0,
 	.is_valid_cr4 = vmx_is_valid_cr4,
 	.get_msr = vmx_get_msr,
 	.set_msr = vmx_set_msr,
@@ -964,17 +894,12 @@ static const struct kvm_x86_ops vmx_x86_ops = {
 
 	.get_exit_info = vmx_get_exit_info,
 	.exit_reason_name = vmx_exit_name,
-	.dump = vmx_dump,
 };
 
 static int __init vmx_init(void)
 {
-	int r = kvm_init(&vmx_x86_ops, sizeof(struct vcpu_vmx), __alignof__(struct vcpu_vmx),
-			 THIS_MODULE);
-
-	if (!r)
-		vmx_count_init();
-	return r;
+	return kvm_init(&vmx_x86_ops, sizeof(struct vcpu_vmx), __alignof__(struct vcpu_vmx),
+			THIS_MODULE);
 }
 module_init(vmx_init);
 

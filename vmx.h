@@ -21,10 +21,11 @@
 #include <asm/asm.h>
 #include <asm/vmx.h>
 
+#include "count.h"
 #include "kvm_host.h"
 #include "vmx_names.h"
 
-#define VMX_MAX_GUEST_MSRS	5	/* switched on return to userspace, see vmx.c */
+#define VMX_MAX_GUEST_MSRS	5	/* switched on return to userspace */
 
 /* The region that VMXON, VMPTRLD and VMCLEAR take (SDM 25.2). */
 struct vmcs {
@@ -126,33 +127,6 @@ static inline struct vcpu_vmx *to_vmx(struct kvm_vcpu *vcpu)
 	return container_of(vcpu, struct vcpu_vmx, vcpu);
 }
 
-/* ---- counting, for make bench (built with MINIKVM_COUNT=1 only) ---- */
-
-#ifdef MINIKVM_COUNT_VMX
-struct vmx_access_count {
-	u64 vmreads, vmwrites, rdmsrs, wrmsrs;
-};
-DECLARE_PER_CPU(struct vmx_access_count, vmx_access_count);
-#define vmx_count(what)	this_cpu_inc(vmx_access_count.what)
-void vmx_count_init(void);
-#else
-#define vmx_count(what)	do { } while (0)
-static inline void vmx_count_init(void) { }
-#endif
-
-/* MSR accesses of the entry and exit paths go through these, to be counted. */
-static inline u64 vmx_rdmsr(u32 msr)
-{
-	vmx_count(rdmsrs);
-	return __rdmsr(msr);
-}
-
-static inline void vmx_wrmsr(u32 msr, u64 val)
-{
-	vmx_count(wrmsrs);
-	wrmsrl(msr, val);
-}
-
 /* ---- VMCS access ---- */
 
 /*
@@ -168,7 +142,7 @@ static __always_inline unsigned long __vmcs_readl(unsigned long field)
 		     "2:\n"
 		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
 		     : [value] "=r" (value) : [field] "r" (field) : "cc");
-	vmx_count(vmreads);
+	kvm_count(vmreads);
 	return value;
 }
 
@@ -176,7 +150,7 @@ void vmwrite_error(unsigned long field, unsigned long value);
 
 static __always_inline void __vmcs_writel(unsigned long field, unsigned long value)
 {
-	vmx_count(vmwrites);
+	kvm_count(vmwrites);
 	/* If it faults RFLAGS are anything; vmwrite_error() knows. */
 	asm goto("1: vmwrite %1, %0\n"
 		 "2: jna %l[failed]\n"
@@ -317,7 +291,6 @@ int vmx_get_cpl(struct kvm_vcpu *vcpu);
 bool vmx_get_cs_l(struct kvm_vcpu *vcpu);
 void vmx_get_dt(struct kvm_vcpu *vcpu, struct desc_ptr *dt, enum kvm_dt which);
 void vmx_set_dt(struct kvm_vcpu *vcpu, const struct desc_ptr *dt, enum kvm_dt which);
-bool vmx_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
 bool vmx_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int vmx_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data);
 int vmx_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data);

@@ -394,7 +394,7 @@ static int handle_ept_violation(struct kvm_vcpu *vcpu)
 	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
 	u32 access = 0;
 
-	vcpu->stat.ept_faults++;
+	vcpu->stat.tdp_faults++;
 	if (qual & EPT_QUAL_READ)
 		access |= KVM_FAULT_READ;
 	if (qual & EPT_QUAL_WRITE)
@@ -659,9 +659,10 @@ void vmx_get_exit_info(struct kvm_vcpu *vcpu, struct kvm_exit_info *info)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
 	*info = (struct kvm_exit_info) {
+		.name = vmx_exit_reason_name(vmx->exit_reason),
 		.reason = vmx->exit_reason,
 		.info1 = vmx_get_exit_qual(vcpu),
-		.info2 = vmx->idt_vectoring_info,
+		.vectoring = vmx->idt_vectoring_info,
 		.intr_info = vmx_get_intr_info(vcpu),
 		.error_code = vmcs_read32(VM_EXIT_INTR_ERROR_CODE),
 	};

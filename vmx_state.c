@@ -18,6 +18,7 @@
  * SDM 25.6.6.
  */
 #include <asm/tlbflush.h>
+#include <asm/debugreg.h>
 #include <asm/vmx.h>
 
 #include "vmx.h"
@@ -96,6 +97,10 @@ void vmx_cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 	case VCPU_EXREG_DR7:
 		arch->dr7 = vmcs_readl(GUEST_DR7);
 		break;
+	case VCPU_EXREG_DR6:
+		get_debugreg(arch->dr6, 6);
+		set_debugreg(DR6_INIT, 6);
+		break;
 	default:
 		break;
 	}
@@ -143,7 +148,7 @@ static void vmx_store_efer(struct kvm_vcpu *vcpu)
 /**
  * vmx_store_reg() - put a register in place that the core has changed
  * @vcpu: loaded vCPU
- * @reg: VCPU_EXREG_CR0, _CR4, _EFER or _DR7; vcpu->arch has the new value
+ * @reg: VCPU_EXREG_CR0, _CR4, _EFER, _DR6 or _DR7; vcpu->arch has the new value
  */
 void vmx_store_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 {
@@ -159,6 +164,10 @@ void vmx_store_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 		break;
 	case VCPU_EXREG_DR7:
 		vmcs_writel(GUEST_DR7, vcpu->arch.eff_dr7);
+		break;
+	case VCPU_EXREG_DR6:
+		/* No entry or exit switches it. */
+		set_debugreg(vcpu->arch.dr6, 6);
 		break;
 	default:
 		break;
@@ -187,12 +196,6 @@ void vmx_flush_dirty_regs(struct vcpu_vmx *vmx)
 		vmcs_write64(GUEST_PDPTR3, arch->pdptrs[3]);
 	}
 	arch->regs_dirty = 0;
-}
-
-/* Unrestricted guest: no CR0 that the architecture allows is a problem. */
-bool vmx_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
-{
-	return true;
 }
 
 bool vmx_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
@@ -361,7 +364,7 @@ static u64 vmx_get_kernel_gs_base(struct vcpu_vmx *vmx)
 {
 	preempt_disable();
 	if (vmx->guest_state_loaded)
-		vmx->msr_guest_kernel_gs_base = vmx_rdmsr(MSR_KERNEL_GS_BASE);
+		vmx->msr_guest_kernel_gs_base = kvm_rdmsr(MSR_KERNEL_GS_BASE);
 	preempt_enable();
 	return vmx->msr_guest_kernel_gs_base;
 }
@@ -370,7 +373,7 @@ static void vmx_set_kernel_gs_base(struct vcpu_vmx *vmx, u64 data)
 {
 	preempt_disable();
 	if (vmx->guest_state_loaded)
-		vmx_wrmsr(MSR_KERNEL_GS_BASE, data);
+		kvm_wrmsr(MSR_KERNEL_GS_BASE, data);
 	preempt_enable();
 	vmx->msr_guest_kernel_gs_base = data;
 }

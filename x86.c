@@ -83,6 +83,7 @@ int kvm_arch_hardware_setup(const struct kvm_x86_ops *ops)
 	int r;
 
 	memset(&kvm_caps, 0, sizeof(kvm_caps));
+	kvm_clear_user_return_msrs();
 	rdmsrl(MSR_EFER, kvm_host_efer);
 	r = ops->hardware_setup();
 	if (r)
@@ -1023,15 +1024,13 @@ void kvm_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags)
 				 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
 
 /* The combinations that always raise #GP. */
-bool kvm_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
+bool kvm_is_valid_cr0(unsigned long cr0)
 {
 	if (cr0 >> 32)
 		return false;
 	if ((cr0 & X86_CR0_NW) && !(cr0 & X86_CR0_CD))
 		return false;
-	if ((cr0 & X86_CR0_PG) && !(cr0 & X86_CR0_PE))
-		return false;
-	return kvm_x86_ops.is_valid_cr0(vcpu, cr0);
+	return !(cr0 & X86_CR0_PG) || (cr0 & X86_CR0_PE);
 }
 
 bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
@@ -1075,7 +1074,7 @@ int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 	unsigned long old = kvm_read_cr0(vcpu);
 	bool toggles_paging = (cr0 ^ old) & X86_CR0_PG;
 
-	if (!kvm_is_valid_cr0(vcpu, cr0))
+	if (!kvm_is_valid_cr0(cr0))
 		return 1;
 	cr0 = (cr0 & CR0_DEFINED_BITS) | X86_CR0_ET;
 	if (toggles_paging && (cr0 & X86_CR0_PG) && !kvm_may_enable_paging(vcpu))

@@ -145,7 +145,7 @@ static bool kvm_is_valid_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *sr
 	}
 	if (sregs->cr8 & ~0xfull)
 		return false;
-	return kvm_is_valid_cr4(vcpu, sregs->cr4) && kvm_is_valid_cr0(vcpu, sregs->cr0);
+	return kvm_is_valid_cr4(vcpu, sregs->cr4) && kvm_is_valid_cr0(sregs->cr0);
 }
 
 /* Checked already.  The order matters: modes before what is read in them. */

@@ -1177,17 +1177,26 @@ static int execute(struct x86_emulate_ctxt *ctxt)
 	}
 }
 
-int x86_emulate_insn(struct x86_emulate_ctxt *ctxt)
+static int start(struct x86_emulate_ctxt *ctxt)
 {
-	int rc;
-
 	ctxt->pos = 0;
 	ctxt->length = 0;
 	ctxt->segs_valid = 0;
 	ctxt->regs_dirty = 0;
 	ctxt->stop = false;
+	return emul_decode(ctxt);
+}
 
-	rc = emul_decode(ctxt);
+unsigned int x86_insn_len(struct x86_emulate_ctxt *ctxt)
+{
+	start(ctxt);
+	return ctxt->length;
+}
+
+int x86_emulate_insn(struct x86_emulate_ctxt *ctxt)
+{
+	int rc = start(ctxt);
+
 	if (!rc)
 		rc = execute(ctxt);
 

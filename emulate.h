@@ -397,4 +397,17 @@ struct x86_emulate_ctxt {
  */
 int x86_emulate_insn(struct x86_emulate_ctxt *ctxt);
 
+/**
+ * x86_insn_len() - how long is the instruction at ctxt->rip?
+ * @ctxt: filled as for x86_emulate_insn(), but gpr[] and rflags do not matter
+ *
+ * For a CPU that exits because of an instruction and does not tell where it ends.
+ * Known are the instructions that x86_emulate_insn() executes and those that
+ * SVM can intercept.  Only the hooks fetch() and get_segment() are called.  A
+ * form that raises #UD (LOCK, say) has a length too.
+ *
+ * Return: 1..15; 0 if it cannot be fetched, is too long or not known.
+ */
+unsigned int x86_insn_len(struct x86_emulate_ctxt *ctxt);
+
 #endif /* MINIKVM_EMULATE_H */

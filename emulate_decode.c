@@ -17,6 +17,9 @@
  * Bytes are fetched as the decoder gets to them, page by page: the next page
  * is touched only if the instruction goes on there.
  *
+ * Rows of EMUL_LENGTH are instructions that a hypervisor intercepts and carries
+ * out without this emulator, but whose end it must find: CPUID, HLT, RDMSR, ...
+ *
  * Left out on purpose: whatever has no row.  Such an opcode is reported
  * unhandleable, not #UD: this file does not know all of the instruction set.
  */
@@ -34,7 +37,7 @@ struct emul_row {
 enum {
 	BY_REG = 128,
 	GROUP_1 = BY_REG, GROUP_1A, GROUP_2, GROUP_3, GROUP_4, GROUP_5,
-	GROUP_8, GROUP_9, GROUP_11, GROUP_15, GROUP_15_66,
+	GROUP_6, GROUP_7, GROUP_8, GROUP_9, GROUP_11, GROUP_15, GROUP_15_66,
 	BY_PREFIX = 192,
 	PFX_10 = BY_PREFIX, PFX_12, PFX_13, PFX_16, PFX_17, PFX_28, PFX_2B,
 	PFX_6E, PFX_6F, PFX_7E, PFX_AE, PFX_B8, PFX_BC, PFX_BD, PFX_C3, PFX_D6,
@@ -77,6 +80,9 @@ static const struct emul_row one_byte[256] = {
 	[0x8b] = { EMUL_MOV, EMUL_RM },
 	[0x8c] = { EMUL_MOV, EMUL_MS },
 	[0x8f] = { GROUP_1A, EMUL_M },
+	[0x90] = { EMUL_LENGTH },			/* PAUSE */
+	[0x9c] = { EMUL_LENGTH },			/* PUSHF */
+	[0x9d] = { EMUL_LENGTH },			/* POPF */
 	[0xa0] = { EMUL_MOV, EMUL_AO, EMUL_F_BYTE },
 	[0xa1] = { EMUL_MOV, EMUL_AO },
 	[0xa2] = { EMUL_MOV, EMUL_OA, EMUL_F_BYTE },
@@ -100,6 +106,10 @@ static const struct emul_row one_byte[256] = {
 	[0xc6] = { GROUP_11, EMUL_MI, EMUL_F_BYTE | EMUL_F_IMM },
 	[0xc7] = { GROUP_11, EMUL_MI, EMUL_F_IMM },
 	[0xc9] = { EMUL_LEAVE, EMUL_NONE, EMUL_F_DEF64 },
+	[0xcc] = { EMUL_LENGTH },			/* INT3 */
+	[0xcd] = { EMUL_LENGTH, EMUL_I, EMUL_F_IMM8 },	/* INT n */
+	[0xce] = { EMUL_LENGTH },			/* INTO */
+	[0xcf] = { EMUL_LENGTH },			/* IRET */
 	[0xd0] = { GROUP_2, EMUL_M1, EMUL_F_BYTE },
 	[0xd1] = { GROUP_2, EMUL_M1 },
 	[0xd2] = { GROUP_2, EMUL_MCL, EMUL_F_BYTE },
@@ -115,6 +125,8 @@ static const struct emul_row one_byte[256] = {
 	[0xed] = { EMUL_IN },
 	[0xee] = { EMUL_OUT, EMUL_NONE, EMUL_F_BYTE },
 	[0xef] = { EMUL_OUT },
+	[0xf1] = { EMUL_LENGTH },			/* ICEBP */
+	[0xf4] = { EMUL_LENGTH },			/* HLT */
 	[0xf6] = { GROUP_3, EMUL_M, EMUL_F_BYTE },
 	[0xf7] = { GROUP_3, EMUL_M },
 	[0xfe] = { GROUP_4, EMUL_M, EMUL_F_BYTE },
@@ -122,6 +134,11 @@ static const struct emul_row one_byte[256] = {
 };
 
 static const struct emul_row two_byte[256] = {
+	[0x00] = { GROUP_6, EMUL_M },
+	[0x01] = { GROUP_7, EMUL_M },
+	[0x06] = { EMUL_LENGTH },			/* CLTS */
+	[0x08] = { EMUL_LENGTH },			/* INVD */
+	[0x09] = { EMUL_LENGTH },			/* WBINVD, WBNOINVD */
 	[0x0d] = { EMUL_NOP, EMUL_M, EMUL_F_MEM },	/* PREFETCHW */
 	[0x10] = { PFX_10, EMUL_RM },
 	[0x11] = { PFX_10, EMUL_MR },
@@ -131,18 +148,25 @@ static const struct emul_row two_byte[256] = {
 	[0x17] = { PFX_17, EMUL_MR },
 	[0x18] = { EMUL_NOP, EMUL_M },			/* PREFETCHh */
 	[0x1f] = { EMUL_NOP, EMUL_M },
+	[0x20 ... 0x23] = { EMUL_LENGTH, EMUL_MX },	/* MOV CR, MOV DR */
 	[0x28] = { PFX_28, EMUL_RM },
 	[0x29] = { PFX_28, EMUL_MR },
 	[0x2b] = { PFX_2B, EMUL_MR, EMUL_F_MEM },
+	[0x30] = { EMUL_LENGTH },			/* WRMSR */
+	[0x31] = { EMUL_LENGTH },			/* RDTSC */
+	[0x32] = { EMUL_LENGTH },			/* RDMSR */
+	[0x33] = { EMUL_LENGTH },			/* RDPMC */
 	[0x40 ... 0x4f] = { EMUL_CMOV, EMUL_RM },
 	[0x6e] = { PFX_6E, EMUL_RM },
 	[0x6f] = { PFX_6F, EMUL_RM },
 	[0x7e] = { PFX_7E, EMUL_MR },
 	[0x7f] = { PFX_6F, EMUL_MR },
 	[0x90 ... 0x9f] = { EMUL_SETCC, EMUL_M, EMUL_F_BYTE },
+	[0xa2] = { EMUL_LENGTH },			/* CPUID */
 	[0xa3] = { EMUL_BT, EMUL_MR },
 	[0xa4] = { EMUL_SHLD, EMUL_MRI, EMUL_F_IMM8 },
 	[0xa5] = { EMUL_SHLD, EMUL_MRCL },
+	[0xaa] = { EMUL_LENGTH },			/* RSM */
 	[0xab] = { EMUL_BTS, EMUL_MR },
 	[0xac] = { EMUL_SHRD, EMUL_MRI, EMUL_F_IMM8 },
 	[0xad] = { EMUL_SHRD, EMUL_MRCL },
@@ -175,6 +199,8 @@ static struct emul_row three_byte(u8 opcode)
 	switch (opcode) {
 	case 0x2a:
 		return (struct emul_row){ PFX_38_2A, EMUL_RM, EMUL_F_MEM };
+	case 0x82:
+		return (struct emul_row){ EMUL_LENGTH, EMUL_RM };	/* INVPCID */
 	case 0xf0:
 		return (struct emul_row){ PFX_38_F0, EMUL_RM, EMUL_F_MEM };
 	case 0xf1:
@@ -211,6 +237,15 @@ static const struct emul_row by_reg[][8] = {
 		[4] = { EMUL_JMP, 0, EMUL_F_DEF64 | EMUL_F_FORCE64 },
 		[6] = { EMUL_PUSH, 0, EMUL_F_DEF64 },
 	},
+	[GROUP_6 - BY_REG] = {				/* SLDT, STR, LLDT, LTR */
+		{ EMUL_LENGTH }, { EMUL_LENGTH }, { EMUL_LENGTH }, { EMUL_LENGTH },
+	},
+	/*
+	 * SGDT, SIDT, LGDT, LIDT, SMSW, -, LMSW, INVLPG; of the register forms
+	 * SMSW and LMSW are the same, the others are instructions without operands:
+	 * VMMCALL, MWAIT, XSETBV, RDTSCP, ...
+	 */
+	[GROUP_7 - BY_REG] = { [0 ... 7] = { EMUL_LENGTH } },
 	[GROUP_8 - BY_REG] = {
 		[4] = { EMUL_BT }, { EMUL_BTS }, { EMUL_BTR }, { EMUL_BTC },
 	},
@@ -623,6 +658,8 @@ static int decode_modrm(struct x86_emulate_ctxt *ctxt, struct emul_row *row)
 	d->mod = d->modrm >> 6;
 	d->reg = ((d->modrm >> 3) & 7) | ((d->rex & 4) << 1);
 	d->rm = (d->modrm & 7) | ((d->rex & 1) << 3);
+	if (row->operands == EMUL_MX)
+		d->mod = 3;		/* whatever it says: SDM vol. 2, MOV CR */
 
 	if (row->op >= BY_REG) {
 		struct emul_row base = *row;

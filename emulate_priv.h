@@ -35,6 +35,8 @@ enum emul_op {
 	EMUL_IN, EMUL_OUT,
 	EMUL_INS, EMUL_OUTS, EMUL_MOVS, EMUL_CMPS, EMUL_STOS, EMUL_LODS,
 	EMUL_SCAS,
+	/* known by their length only: x86_insn_len() */
+	EMUL_LENGTH,
 	/* vector moves: the only ones that take a VEX prefix */
 	EMUL_V_FULL,		/* all of the register */
 	EMUL_V_SCALAR,		/* low 4 or 8 bytes; a load clears the rest */
@@ -62,6 +64,7 @@ enum emul_operands {
 	EMUL_MRCL,		/* r/m, reg, CL */
 	EMUL_RMI,		/* reg, r/m, immediate */
 	EMUL_MS,		/* r/m, segment register */
+	EMUL_MX,		/* register r/m, control or debug register */
 };
 
 /* x86emul_decode.flags: properties of one row of the opcode tables. */

@@ -41,6 +41,7 @@
 #define kvm_emulate_wrmsr		mkvm_emulate_wrmsr
 #define kvm_emulate_xsetbv		mkvm_emulate_xsetbv
 #define kvm_emulate_instruction		mkvm_emulate_instruction
+#define kvm_insn_len			mkvm_insn_len
 #define kvm_fast_pio			mkvm_fast_pio
 #define kvm_mmu_page_fault		mkvm_mmu_page_fault
 

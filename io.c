@@ -415,25 +415,16 @@ static void io_get_paging(struct kvm_vcpu *vcpu, unsigned long rflags, struct io
 	p->ac = rflags & X86_EFLAGS_AC;
 }
 
-static void io_load_ctxt(struct kvm_vcpu *vcpu)
+/* RIP and all that tells where its instruction is and how it is to be read. */
+static void io_load_mode(struct kvm_vcpu *vcpu)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
 	struct x86_emulate_ctxt *ctxt = &io->ctxt;
 	struct io_paging paging;
-	int i;
 
-	BUILD_BUG_ON((int)X86EMUL_R15 != (int)VCPU_REGS_R15);
-	if (!io->features_known) {
-		io->features = io_guest_features(vcpu);
-		io->features_known = true;
-	}
 	ctxt->rip = kvm_rip_read(vcpu);
 	/* A debugger's TF too: it wants each iteration of a REP to itself. */
 	ctxt->rflags = kvm_get_rflags_raw(vcpu);
-	for (i = 0; i < X86EMUL_NR_GPRS; i++)
-		ctxt->gpr[i] = kvm_register_read_raw(vcpu, i);
-	ctxt->features = io->features;
-	ctxt->xcr0 = vcpu->arch.xcr0;
 
 	/* Another round of the same instruction need not fetch and walk again. */
 	io_get_paging(vcpu, ctxt->rflags, &paging);
@@ -446,6 +437,24 @@ static void io_load_ctxt(struct kvm_vcpu *vcpu)
 	ctxt->cpl = paging.cpl;
 	ctxt->cr0 = paging.cr0;
 	ctxt->cr4 = paging.cr4;
+}
+
+static void io_load_ctxt(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	struct x86_emulate_ctxt *ctxt = &io->ctxt;
+	int i;
+
+	BUILD_BUG_ON((int)X86EMUL_R15 != (int)VCPU_REGS_R15);
+	if (!io->features_known) {
+		io->features = io_guest_features(vcpu);
+		io->features_known = true;
+	}
+	for (i = 0; i < X86EMUL_NR_GPRS; i++)
+		ctxt->gpr[i] = kvm_register_read_raw(vcpu, i);
+	ctxt->features = io->features;
+	ctxt->xcr0 = vcpu->arch.xcr0;
+	io_load_mode(vcpu);
 }
 
 /* Part of an instruction's end: what it did becomes the guest's state. */
@@ -769,6 +778,31 @@ int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	io_note_fault(vcpu, gpa, access);
 	return io_run(vcpu);
 }
+
+/**
+ * kvm_insn_len() - how long is the instruction at RIP?
+ * @vcpu: loaded vCPU, whose exit that instruction has caused
+ *
+ * For hardware that does not say.  The instruction is fetched as the guest would
+ * fetch it and decoded in the guest's mode; nothing of the guest changes, and no
+ * fault is queued.  kvm->srcu is held; may sleep.
+ *
+ * Return: 1..15 bytes.  0: it cannot be fetched any more, because the guest's
+ * other CPUs or the VMM have changed it or its page, or emulate.h does not know it.
+ */
+int kvm_insn_len(struct kvm_vcpu *vcpu)
+{
+	struct kvm_io_state *io = vcpu->arch.io;
+	int len;
+
+	io_load_mode(vcpu);
+	io_forget_translations(io);
+	len = x86_insn_len(&io->ctxt);
+	io_forget_translations(io);
+	io->error = 0;
+	return len;
+}
+EXPORT_SYMBOL_GPL(kvm_insn_len);
 
 /* ---- the hooks: memory ---- */
 

@@ -848,6 +848,7 @@ static __always_inline void kvm_guest_exit_irqoff(void)
 int kvm_io_vcpu_create(struct kvm_vcpu *vcpu);
 void kvm_io_vcpu_destroy(struct kvm_vcpu *vcpu);
 int kvm_fast_pio(struct kvm_vcpu *vcpu, int size, unsigned short port, bool in);
+int kvm_insn_len(struct kvm_vcpu *vcpu);	/* 1..15; 0: not to be found out */
 int kvm_emulate_instruction(struct kvm_vcpu *vcpu);
 int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access);
 

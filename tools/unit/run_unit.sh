@@ -59,10 +59,13 @@ for program in "$@"; do
 	esac | tee "$log"
 	count "$name" "${PIPESTATUS[0]}"
 done
-if [ -n "${NO_CLANG:-}" ]; then
-	echo "ok - fuzzers # SKIP no clang here"
+skip() {
+	echo "ok - $1 # SKIP $2"
 	skipped=$((skipped + 1))
-fi
+}
+
+[ -z "${NO_CLANG:-}" ] || skip fuzzers "no clang here"
+[ -z "${NO_ZYDIS:-}" ] || skip diff_insn_len "no libzydis-dev here"
 
 echo "# unit tests: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

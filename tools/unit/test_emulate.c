@@ -982,6 +982,58 @@ static void test_prefetched(void)
 	       ctxt->length == 2, "bytes that are known need no fetch");
 }
 
+/*
+ * Lengths where there is more to it than the bytes: limits, pages, a length without
+ * an execution.  diff_insn_len.c does the rest.
+ */
+static const struct {
+	const char *name;
+	enum x86emul_mode mode;
+	u64 rip;
+	const char *code;
+	unsigned int len;
+} lengths[] = {
+	{ "CPUID", LONG64, 0x1000, "\x0f\xa2", 2 },
+	{ "HLT as the last byte before a hole", LONG64, 0xdfff, "\xf4", 1 },
+	{ "CPUID across a page", LONG64, 0x1fff, "\x0f\xa2", 2 },
+	{ "CPUID into a hole", LONG64, 0xdfff, "\x0f\xa2", 0 },
+	{ "in a hole", LONG64, 0xe000, "", 0 },
+	{ "RDMSR up to CS's limit", REAL, 0xfffe, "\x0f\x32", 2 },
+	{ "RDMSR across CS's limit", REAL, 0xffff, "\x0f\x32", 0 },
+	{ "RIP not canonical", LONG64, 0x800000000000, "", 0 },
+	{ "LOCK CPUID, which raises #UD", LONG64, 0x1000, "\xf0\x0f\xa2", 3 },
+	{ "15 bytes", LONG64, 0x1000,
+	  "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x0f\xa2", 15 },
+	{ "16 bytes", LONG64, 0x1000,
+	  "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x0f\xa2", 0 },
+	{ "LGDT m16:32, 16-bit address", PROT16, 0x1000, "\x0f\x01\x16\x34\x12", 5 },
+	{ "LGDT m16:32, 32-bit address", PROT32, 0x1000, "\x0f\x01\x15\x78\x56\x34\x12", 7 },
+	{ "MOV CR0 with ModRM.mod 0", PROT32, 0x1000, "\x0f\x22\x05", 3 },
+	{ "no such opcode", LONG64, 0x1000, "\x0f\xff", 0 },
+	{ "REX CPUID", LONG64, 0x1000, "\x40\x0f\xa2", 3 },
+};
+
+static void test_length(unsigned int i)
+{
+	struct machine *m = &machine;
+	struct x86_emulate_ctxt *ctxt = &m->ctxt;
+	struct machine before;
+	unsigned int len, at;
+
+	machine_init(m, lengths[i].mode);
+	ctxt->rip = lengths[i].rip;
+	for (at = 0; at < strlen(lengths[i].code); at++)
+		if (kind_of(ctxt->rip + at) != KIND_HOLE)
+			*byte_at(m, ctxt->rip + at) = lengths[i].code[at];
+	memcpy(&before, m, sizeof(before));
+	len = x86_insn_len(ctxt);
+	tap_ok(len == lengths[i].len && ctxt->rip == before.ctxt.rip &&
+	       ctxt->rflags == before.ctxt.rflags &&
+	       !memcmp(ctxt->gpr, before.ctxt.gpr, sizeof(ctxt->gpr)) &&
+	       !memcmp(m->ram, before.ram, sizeof(m->ram)) && !m->reads && !m->writes,
+	       "length: %s: %u", lengths[i].name, len);
+}
+
 /* Vector registers: legacy keeps the upper half, VEX clears it. */
 static void test_vector_upper(const char *code, bool cleared)
 {
@@ -1000,6 +1052,8 @@ static void test_vector_upper(const char *code, bool cleared)
 
 int main(void)
 {
+	unsigned int i;
+
 	run_table();
 	test_outs_batch();
 	test_out();
@@ -1013,6 +1067,8 @@ int main(void)
 	test_single_step();
 	test_stop();
 	test_prefetched();
+	for (i = 0; i < ARRAY_SIZE(lengths); i++)
+		test_length(i);
 	test_vector_upper("\x0f\x28\x07", false);
 	test_vector_upper("\xc5\xf8\x28\x07", true);
 	return tap_done();

@@ -169,7 +169,7 @@ static unsigned long dr7_value(unsigned long val)
  *
  * Return: 0, or 1 if MOV DR would cause #GP: bits 63:32 of DR6 and DR7.
  */
-static int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val)
+int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val)
 {
 	switch (dr) {
 	case 0 ... 3:
@@ -198,7 +198,7 @@ static int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val)
  *
  * Return: its value, as the guest knows it.
  */
-static unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr)
+unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr)
 {
 	switch (dr) {
 	case 0 ... 3:
@@ -238,6 +238,39 @@ static int general_detect(struct kvm_vcpu *vcpu)
 }
 
 /**
+ * kvm_dr_is_guarded() - does DR7.GD, the guest's or a debugger's, forbid MOV DR?
+ * @vcpu:	the vCPU
+ */
+bool kvm_dr_is_guarded(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.eff_dr7 & DR7_GD;
+}
+
+/* What can be done without knowing the operand.  Sets *@r, the run loop's, if so. */
+static bool mov_dr_is_done(struct kvm_vcpu *vcpu, int dr, int *r)
+{
+	*r = 1;
+	if ((dr == 4 || dr == 5) && kvm_read_cr4_bits(vcpu, X86_CR4_DE)) {
+		kvm_queue_exception(vcpu, X86_TRAP_UD);
+		return true;
+	}
+	if (kvm_x86_ops.get_cpl(vcpu) > 0) {
+		kvm_inject_gp(vcpu, 0);
+		return true;
+	}
+	if (kvm_dr_is_guarded(vcpu)) {
+		*r = general_detect(vcpu);
+		return true;
+	}
+	if (!vcpu->arch.guest_debug) {
+		/* Once more, without an exit; and so for what follows. */
+		vcpu->arch.debugreg_in_hw = true;
+		return true;
+	}
+	return false;
+}
+
+/**
  * kvm_emulate_mov_dr() - a MOV to or from a debug register exited
  * @vcpu:	the vCPU
  * @dr:		0..7, as encoded
@@ -248,23 +281,10 @@ static int general_detect(struct kvm_vcpu *vcpu)
  */
 int kvm_emulate_mov_dr(struct kvm_vcpu *vcpu, int dr, enum kvm_reg reg, bool from_dr)
 {
-	if ((dr == 4 || dr == 5) && kvm_read_cr4_bits(vcpu, X86_CR4_DE)) {
-		kvm_queue_exception(vcpu, X86_TRAP_UD);
-		return 1;
-	}
-	if (kvm_x86_ops.get_cpl(vcpu) > 0) {
-		kvm_inject_gp(vcpu, 0);
-		return 1;
-	}
-	if (vcpu->arch.eff_dr7 & DR7_GD)
-		return general_detect(vcpu);
+	int r;
 
-	if (!vcpu->arch.guest_debug) {
-		/* Once more, without an exit; and so for what follows. */
-		vcpu->arch.debugreg_in_hw = true;
-		return 1;
-	}
-
+	if (mov_dr_is_done(vcpu, dr, &r))
+		return r;
 	if (from_dr) {
 		kvm_register_write(vcpu, reg, kvm_get_dr(vcpu, dr));
 	} else if (kvm_set_dr(vcpu, dr, kvm_register_read(vcpu, reg))) {
@@ -274,6 +294,23 @@ int kvm_emulate_mov_dr(struct kvm_vcpu *vcpu, int dr, enum kvm_reg reg, bool fro
 	return kvm_skip_emulated_instruction(vcpu);
 }
 EXPORT_SYMBOL_GPL(kvm_emulate_mov_dr);
+
+/**
+ * kvm_emulate_undecoded_mov_dr() - kvm_emulate_mov_dr() without knowing the operand
+ * @vcpu:	the vCPU; kvm->srcu held
+ * @dr:		0..7, as encoded
+ *
+ * It has to be known only while a debugger watches.  Then the emulator finds it.
+ *
+ * Return: 1/0/-errno of the run loop.
+ */
+int kvm_emulate_undecoded_mov_dr(struct kvm_vcpu *vcpu, int dr)
+{
+	int r;
+
+	return mov_dr_is_done(vcpu, dr, &r) ? r : kvm_emulate_instruction(vcpu);
+}
+EXPORT_SYMBOL_GPL(kvm_emulate_undecoded_mov_dr);
 
 /* ---- #DB and #BP ---- */
 

@@ -27,6 +27,7 @@
 #define kvm_set_cr4			mkvm_set_cr4
 #define kvm_set_cr8			mkvm_set_cr8
 #define kvm_lmsw			mkvm_lmsw
+#define kvm_emulate_set_cr8		mkvm_emulate_set_cr8
 #define kvm_get_rflags			mkvm_get_rflags
 #define kvm_queue_exception		mkvm_queue_exception
 #define kvm_queue_exception_e		mkvm_queue_exception_e
@@ -47,6 +48,7 @@
 
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
 #define kvm_emulate_mov_dr		mkvm_emulate_mov_dr
+#define kvm_emulate_undecoded_mov_dr	mkvm_emulate_undecoded_mov_dr
 
 #define guest_cpuid_has			mkvm_guest_cpuid_has
 #define kvm_msr_allowed			mkvm_msr_allowed

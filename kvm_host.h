@@ -778,6 +778,7 @@ int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
 int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
 void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
+int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);	/* 1/0 */
 void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr);
 void kvm_queue_exception_e(struct kvm_vcpu *vcpu, unsigned int nr, u32 error_code);
 void kvm_queue_exception_p(struct kvm_vcpu *vcpu, unsigned int nr, unsigned long payload);
@@ -799,6 +800,16 @@ bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu);
 void kvm_vcpu_reset_state(struct kvm_vcpu *vcpu);
 int kvm_sync_regs_to_vcpu(struct kvm_vcpu *vcpu);
 void kvm_sync_regs_from_vcpu(struct kvm_vcpu *vcpu);
+
+/*
+ * Without a local APIC of ours the TPR is the VMM's.  It wants to know when the guest
+ * lowers it, for an interrupt may wait for that.
+ */
+static inline int kvm_exit_set_tpr(struct kvm_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
+	return 0;
+}
 
 static inline void kvm_inject_gp(struct kvm_vcpu *vcpu, u32 error_code)
 {
@@ -962,6 +973,11 @@ void kvm_debug_vcpu_reset(struct kvm_vcpu *vcpu);
 void kvm_update_dr7(struct kvm_vcpu *vcpu);
 /* MOV to or from DR exited; does all of it.  1/0: 0 = debug exit. */
 int kvm_emulate_mov_dr(struct kvm_vcpu *vcpu, int dr, enum kvm_reg reg, bool from_dr);
+/* The same where hardware does not tell the register. */
+int kvm_emulate_undecoded_mov_dr(struct kvm_vcpu *vcpu, int dr);
+bool kvm_dr_is_guarded(struct kvm_vcpu *vcpu);
+unsigned long kvm_get_dr(struct kvm_vcpu *vcpu, int dr);
+int kvm_set_dr(struct kvm_vcpu *vcpu, int dr, unsigned long val);	/* 0, or 1: #GP */
 /* Puts a #DB's payload in DR6, when the exception is delivered. */
 void kvm_deliver_db_payload(struct kvm_vcpu *vcpu, unsigned long payload);
 unsigned long kvm_get_linear_rip(struct kvm_vcpu *vcpu);

@@ -428,21 +428,6 @@ static int handle_ept_misconfig(struct kvm_vcpu *vcpu)
 #define CR_QUAL_LMSW_DATA(qual)	(((qual) >> 16) & 0xffff)
 enum { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
-/*
- * Without a local APIC of ours the TPR is the VMM's.  It wants to know when
- * the guest lowers it, for an interrupt may wait for that.
- */
-static int handle_set_cr8(struct kvm_vcpu *vcpu, unsigned long val)
-{
-	unsigned long old = vcpu->arch.cr8;
-	int r = vmx_complete_insn(vcpu, kvm_set_cr8(vcpu, val));
-
-	if (r != 1 || vcpu->arch.cr8 >= old)
-		return r;
-	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
-	return 0;
-}
-
 static int handle_mov_to_cr(struct kvm_vcpu *vcpu, int cr, unsigned long val)
 {
 	switch (cr) {
@@ -453,7 +438,7 @@ static int handle_mov_to_cr(struct kvm_vcpu *vcpu, int cr, unsigned long val)
 	case 4:
 		return vmx_complete_insn(vcpu, kvm_set_cr4(vcpu, val));
 	case 8:
-		return handle_set_cr8(vcpu, val);
+		return kvm_emulate_set_cr8(vcpu, val);
 	}
 	return handle_invalid_op(vcpu);
 }

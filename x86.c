@@ -1187,3 +1187,24 @@ int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kvm_set_cr8);
+
+/**
+ * kvm_emulate_set_cr8() - a MOV to CR8 exited
+ * @vcpu: loaded vCPU
+ * @cr8: the value
+ *
+ * Return: 1/0 of the run loop; 0: single step, or KVM_EXIT_SET_TPR.
+ */
+int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
+{
+	unsigned long old = vcpu->arch.cr8;
+	int r;
+
+	if (kvm_set_cr8(vcpu, cr8)) {
+		kvm_inject_gp(vcpu, 0);
+		return 1;
+	}
+	r = kvm_skip_emulated_instruction(vcpu);
+	return r == 1 && cr8 < old ? kvm_exit_set_tpr(vcpu) : r;
+}
+EXPORT_SYMBOL_GPL(kvm_emulate_set_cr8);

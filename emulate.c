@@ -12,6 +12,7 @@
  *   exec_in() ...	port I/O
  *   exec_string()	string instructions, REP or not
  *   exec_vector()	SSE and AVX moves
+ *   emul_exec_system()	control and debug registers (emulate_sys.c)
  *
  * Each goes the same way: linear address with all segment checks, reads, the
  * computation on local variables, the write, and only then, when nothing can
@@ -21,8 +22,8 @@
  * No locks: the context belongs to the caller.  Paging, alignment of locked
  * accesses, breakpoints and #DB are the binding's.
  *
- * Left out on purpose: loading segment registers, far branches, system, FPU,
- * MMX and AVX-512 instructions; stack instructions that no one points at a device
+ * Left out on purpose: loading segment registers, far branches, other system
+ * instructions, FPU, MMX and AVX-512; stack instructions that no one points at a device
  * (PUSHA, PUSHF, PUSH sreg, ENTER); vector moves between registers; a LOCKed
  * operand that wraps at the top of the linear address space.  All are
  * unhandleable.
@@ -193,17 +194,31 @@ static bool is_high_byte(const struct x86_emulate_ctxt *ctxt, unsigned int reg,
 	return bytes == 1 && !ctxt->d.rex && reg >= 4;
 }
 
-static u64 read_reg(const struct x86_emulate_ctxt *ctxt, unsigned int reg,
-		    unsigned int bytes)
+/**
+ * emul_read_reg() - read a general register
+ * @ctxt: decoded; a REX prefix decides what byte registers 4..7 are
+ * @reg: 0..15
+ * @bytes: 1, 2, 4, 8
+ *
+ * Return: its value, zero-extended.
+ */
+u64 emul_read_reg(const struct x86_emulate_ctxt *ctxt, unsigned int reg,
+		  unsigned int bytes)
 {
 	if (is_high_byte(ctxt, reg, bytes))
 		return (ctxt->gpr[reg - 4] >> 8) & 0xff;
 	return ctxt->gpr[reg] & emul_mask(bytes);
 }
 
-/* A write of 4 bytes clears the upper half, a shorter one keeps the rest. */
-static void write_reg(struct x86_emulate_ctxt *ctxt, unsigned int reg,
-		      unsigned int bytes, u64 val)
+/**
+ * emul_write_reg() - write to a general register, as instructions do
+ * @ctxt: decoded; a REX prefix decides what byte registers 4..7 are
+ * @reg: 0..15
+ * @bytes: 1, 2, 4, 8: 4 clear the upper half, fewer keep the rest
+ * @val: the value; what is above @bytes does not matter
+ */
+void emul_write_reg(struct x86_emulate_ctxt *ctxt, unsigned int reg,
+		    unsigned int bytes, u64 val)
 {
 	u64 mask = emul_mask(bytes);
 
@@ -219,9 +234,16 @@ static void write_reg(struct x86_emulate_ctxt *ctxt, unsigned int reg,
 	ctxt->regs_dirty |= 1u << reg;
 }
 
-/* Check the memory operand and note where it is; a register needs neither. */
-static int rm_locate(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
-		     unsigned int access)
+/**
+ * emul_rm_locate() - check the memory operand and note where it is
+ * @ctxt: decoded; if its r/m is a register there is nothing to do
+ * @bytes: size of the operand
+ * @access: X86EMUL_ACC_*
+ *
+ * Return: X86EMUL_CONTINUE, or X86EMUL_FAULT: segmentation forbids it.
+ */
+int emul_rm_locate(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
+		   unsigned int access)
 {
 	struct x86emul_decode *d = &ctxt->d;
 
@@ -230,28 +252,45 @@ static int rm_locate(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
 	return linearize(ctxt, d->seg, d->ea, bytes, access, &d->linear);
 }
 
-static int rm_load(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
-		   unsigned int access, u64 *val)
+/**
+ * emul_rm_load() - locate and read the r/m operand
+ * @ctxt: decoded
+ * @bytes: 1, 2, 4, 8
+ * @access: X86EMUL_ACC_WRITE: it will be written, too
+ * @val: where to, zero-extended
+ *
+ * Return: enum x86emul_rc.
+ */
+int emul_rm_load(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
+		 unsigned int access, u64 *val)
 {
 	int rc;
 
 	if (!emul_is_mem(&ctxt->d)) {
-		*val = read_reg(ctxt, ctxt->d.rm, bytes);
+		*val = emul_read_reg(ctxt, ctxt->d.rm, bytes);
 		return X86EMUL_CONTINUE;
 	}
 	*val = 0;
-	rc = rm_locate(ctxt, bytes, access);
+	rc = emul_rm_locate(ctxt, bytes, access);
 	return rc ? rc : mem_read(ctxt, ctxt->d.linear, val, bytes, access);
 }
 
-/* Needs rm_locate() or rm_load() before; @old only matters with LOCK. */
-static int rm_store(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
-		    u64 old, u64 val)
+/**
+ * emul_rm_store() - write the r/m operand
+ * @ctxt: decoded; emul_rm_locate() or emul_rm_load() was called
+ * @bytes: 1, 2, 4, 8
+ * @old: what was read; with LOCK only
+ * @val: the value
+ *
+ * Return: enum x86emul_rc.
+ */
+int emul_rm_store(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
+		  u64 old, u64 val)
 {
 	const struct x86emul_decode *d = &ctxt->d;
 
 	if (!emul_is_mem(d)) {
-		write_reg(ctxt, d->rm, bytes, val);
+		emul_write_reg(ctxt, d->rm, bytes, val);
 		return X86EMUL_CONTINUE;
 	}
 	if (d->lock)
@@ -275,14 +314,14 @@ static int load_source(struct x86_emulate_ctxt *ctxt, u64 *src)
 	switch (d->operands) {
 	case EMUL_RM:
 	case EMUL_RMI:
-		rc = rm_load(ctxt, d->src_bytes, 0, src);
+		rc = emul_rm_load(ctxt, d->src_bytes, 0, src);
 		if (d->op == EMUL_MOVSX)
 			*src = emul_sign_extend(*src, d->src_bytes);
 		return rc;
 	case EMUL_MR:
 	case EMUL_MRI:
 	case EMUL_MRCL:
-		*src = read_reg(ctxt, d->reg, d->op_bytes);
+		*src = emul_read_reg(ctxt, d->reg, d->op_bytes);
 		return X86EMUL_CONTINUE;
 	case EMUL_MS:
 		if ((d->reg & 7) > X86EMUL_GS)
@@ -313,13 +352,13 @@ static int load_destination(struct x86_emulate_ctxt *ctxt, u64 *dst)
 	if (d->operands == EMUL_RMI)		/* IMUL: not read, only written */
 		*dst = d->imm;
 	else if (traits & EMUL_T_WO)
-		return dst_is_rm(d) ? rm_locate(ctxt, d->op_bytes, access) : 0;
+		return dst_is_rm(d) ? emul_rm_locate(ctxt, d->op_bytes, access) : 0;
 	else if (d->operands == EMUL_AI)
-		*dst = read_reg(ctxt, X86EMUL_RAX, d->op_bytes);
+		*dst = emul_read_reg(ctxt, X86EMUL_RAX, d->op_bytes);
 	else if (d->operands == EMUL_RM)
-		*dst = read_reg(ctxt, d->reg, d->op_bytes);
+		*dst = emul_read_reg(ctxt, d->reg, d->op_bytes);
 	else
-		return rm_load(ctxt, d->op_bytes, access, dst);
+		return emul_rm_load(ctxt, d->op_bytes, access, dst);
 	return X86EMUL_CONTINUE;
 }
 
@@ -378,12 +417,12 @@ static int exec_general(struct x86_emulate_ctxt *ctxt)
 	if (emul_traits[d->op] & EMUL_T_RO)
 		;
 	else if (dst_is_rm(d))
-		rc = rm_store(ctxt, d->op_bytes, dst, res);
+		rc = emul_rm_store(ctxt, d->op_bytes, dst, res);
 	else if ((d->op == EMUL_BSF || d->op == EMUL_BSR) && !src)
 		;	/* unmodified, upper half too */
 	else
-		write_reg(ctxt, d->operands == EMUL_AI ? X86EMUL_RAX : d->reg,
-			  d->op_bytes, res);
+		emul_write_reg(ctxt, d->operands == EMUL_AI ? X86EMUL_RAX : d->reg,
+			       d->op_bytes, res);
 	if (!rc)
 		ctxt->rflags = rflags;
 	return rc;
@@ -397,16 +436,16 @@ static int exec_mul_div(struct x86_emulate_ctxt *ctxt)
 	struct x86emul_decode *d = &ctxt->d;
 	bool is_signed = d->op == EMUL_IMUL_A || d->op == EMUL_IDIV_A;
 	unsigned int bytes = d->op_bytes;
-	u64 src, lo = read_reg(ctxt, X86EMUL_RAX, bytes), hi;
+	u64 src, lo = emul_read_reg(ctxt, X86EMUL_RAX, bytes), hi;
 	u64 rflags = ctxt->rflags;
-	int rc = rm_load(ctxt, bytes, 0, &src);
+	int rc = emul_rm_load(ctxt, bytes, 0, &src);
 
 	if (rc)
 		return rc;
 	if (bytes == 1)
 		hi = (ctxt->gpr[X86EMUL_RAX] >> 8) & 0xff;
 	else
-		hi = read_reg(ctxt, X86EMUL_RDX, bytes);
+		hi = emul_read_reg(ctxt, X86EMUL_RDX, bytes);
 
 	if (d->op == EMUL_MUL_A || d->op == EMUL_IMUL_A)
 		emul_mul(is_signed, bytes, &lo, &hi, src, &rflags);
@@ -414,10 +453,10 @@ static int exec_mul_div(struct x86_emulate_ctxt *ctxt)
 		return emul_fault(ctxt, DE_VECTOR);
 
 	if (bytes == 1) {
-		write_reg(ctxt, X86EMUL_RAX, 2, hi << 8 | lo);
+		emul_write_reg(ctxt, X86EMUL_RAX, 2, hi << 8 | lo);
 	} else {
-		write_reg(ctxt, X86EMUL_RAX, bytes, lo);
-		write_reg(ctxt, X86EMUL_RDX, bytes, hi);
+		emul_write_reg(ctxt, X86EMUL_RAX, bytes, lo);
+		emul_write_reg(ctxt, X86EMUL_RDX, bytes, hi);
 	}
 	ctxt->rflags = rflags;
 	return X86EMUL_CONTINUE;
@@ -428,10 +467,10 @@ static int exec_exchange(struct x86_emulate_ctxt *ctxt)
 {
 	struct x86emul_decode *d = &ctxt->d;
 	unsigned int bytes = d->op_bytes, reg = d->reg;
-	u64 old, new, val = read_reg(ctxt, reg, bytes), rflags = ctxt->rflags;
-	u64 acc = read_reg(ctxt, X86EMUL_RAX, bytes);
+	u64 old, new, val = emul_read_reg(ctxt, reg, bytes), rflags = ctxt->rflags;
+	u64 acc = emul_read_reg(ctxt, X86EMUL_RAX, bytes);
 	bool write_old = true;
-	int rc = rm_load(ctxt, bytes, X86EMUL_ACC_WRITE, &old);
+	int rc = emul_rm_load(ctxt, bytes, X86EMUL_ACC_WRITE, &old);
 
 	if (rc)
 		return rc;
@@ -454,14 +493,14 @@ static int exec_exchange(struct x86_emulate_ctxt *ctxt)
 
 	/* memory can fail: first.  XADD r, r of one register leaves the sum. */
 	if (emul_is_mem(d))
-		rc = rm_store(ctxt, bytes, old, new);
+		rc = emul_rm_store(ctxt, bytes, old, new);
 	if (rc)
 		return rc;
 	if (write_old)
-		write_reg(ctxt, reg, bytes, old);
+		emul_write_reg(ctxt, reg, bytes, old);
 	/* a register that did not compare keeps its upper half too */
 	if (!emul_is_mem(d) && !(d->op == EMUL_CMPXCHG && write_old))
-		write_reg(ctxt, d->rm, bytes, new);
+		emul_write_reg(ctxt, d->rm, bytes, new);
 	ctxt->rflags = rflags;
 	return X86EMUL_CONTINUE;
 }
@@ -477,7 +516,7 @@ static int exec_cmpxchg8b(struct x86_emulate_ctxt *ctxt)
 
 	if (half == 8 && !(ctxt->features & X86EMUL_FEAT_CX16))
 		return emul_fault(ctxt, UD_VECTOR);
-	rc = rm_locate(ctxt, bytes, X86EMUL_ACC_WRITE);
+	rc = emul_rm_locate(ctxt, bytes, X86EMUL_ACC_WRITE);
 	if (rc)
 		return rc;
 	if (half == 8 && (d->linear & 15))
@@ -503,8 +542,8 @@ static int exec_cmpxchg8b(struct x86_emulate_ctxt *ctxt)
 
 		memcpy(&lo, old, half);
 		memcpy(&hi, old + half, half);
-		write_reg(ctxt, X86EMUL_RAX, half, lo);
-		write_reg(ctxt, X86EMUL_RDX, half, hi);
+		emul_write_reg(ctxt, X86EMUL_RAX, half, lo);
+		emul_write_reg(ctxt, X86EMUL_RDX, half, hi);
 	}
 	ctxt->rflags &= ~(u64)X86_EFLAGS_ZF;
 	ctxt->rflags |= equal ? X86_EFLAGS_ZF : 0;
@@ -531,7 +570,7 @@ static int push(struct x86_emulate_ctxt *ctxt, u64 val)
 	if (!rc)
 		rc = mem_write(ctxt, linear, &val, bytes);
 	if (!rc)
-		write_reg(ctxt, X86EMUL_RSP, width, sp);
+		emul_write_reg(ctxt, X86EMUL_RSP, width, sp);
 	return rc;
 }
 
@@ -563,7 +602,7 @@ static int exec_push(struct x86_emulate_ctxt *ctxt)
 	if (d->operands == EMUL_O)
 		val = ctxt->gpr[opcode_reg(d)];
 	else if (d->operands == EMUL_M)
-		rc = rm_load(ctxt, d->op_bytes, 0, &val);
+		rc = emul_rm_load(ctxt, d->op_bytes, 0, &val);
 	return rc ? rc : push(ctxt, val);
 }
 
@@ -581,17 +620,17 @@ static int exec_pop(struct x86_emulate_ctxt *ctxt)
 		d->ea = (d->ea + d->op_bytes) & emul_mask(d->ad_bytes);
 	rc = read_stack(ctxt, sp, &val);
 	if (!rc && emul_is_mem(d)) {
-		rc = rm_locate(ctxt, d->op_bytes, X86EMUL_ACC_WRITE);
+		rc = emul_rm_locate(ctxt, d->op_bytes, X86EMUL_ACC_WRITE);
 		if (!rc)
-			rc = rm_store(ctxt, d->op_bytes, 0, val);
+			rc = emul_rm_store(ctxt, d->op_bytes, 0, val);
 	}
 	if (rc)
 		return rc;
-	write_reg(ctxt, X86EMUL_RSP, stack_bytes(ctxt), sp + d->op_bytes);
+	emul_write_reg(ctxt, X86EMUL_RSP, stack_bytes(ctxt), sp + d->op_bytes);
 	if (d->operands == EMUL_O)
-		write_reg(ctxt, opcode_reg(d), d->op_bytes, val);
+		emul_write_reg(ctxt, opcode_reg(d), d->op_bytes, val);
 	else if (!emul_is_mem(d))
-		write_reg(ctxt, d->rm, d->op_bytes, val);
+		emul_write_reg(ctxt, d->rm, d->op_bytes, val);
 	return X86EMUL_CONTINUE;
 }
 
@@ -603,8 +642,8 @@ static int exec_leave(struct x86_emulate_ctxt *ctxt)
 
 	if (rc)
 		return rc;
-	write_reg(ctxt, X86EMUL_RSP, stack_bytes(ctxt), sp + ctxt->d.op_bytes);
-	write_reg(ctxt, X86EMUL_RBP, ctxt->d.op_bytes, val);
+	emul_write_reg(ctxt, X86EMUL_RSP, stack_bytes(ctxt), sp + ctxt->d.op_bytes);
+	emul_write_reg(ctxt, X86EMUL_RBP, ctxt->d.op_bytes, val);
 	return X86EMUL_CONTINUE;
 }
 
@@ -630,7 +669,7 @@ static int exec_branch(struct x86_emulate_ctxt *ctxt)
 	else if (d->op == EMUL_CALL_REL)
 		target = (d->next_rip + d->imm) & emul_mask(d->op_bytes);
 	else
-		rc = rm_load(ctxt, d->op_bytes, 0, &target);
+		rc = emul_rm_load(ctxt, d->op_bytes, 0, &target);
 	if (!rc)
 		rc = check_target(ctxt, target);
 	if (!rc && (d->op == EMUL_CALL || d->op == EMUL_CALL_REL))
@@ -638,8 +677,8 @@ static int exec_branch(struct x86_emulate_ctxt *ctxt)
 	if (rc)
 		return rc;
 	if (d->op == EMUL_RET)
-		write_reg(ctxt, X86EMUL_RSP, stack_bytes(ctxt),
-			  sp + d->op_bytes + d->imm);
+		emul_write_reg(ctxt, X86EMUL_RSP, stack_bytes(ctxt),
+			       sp + d->op_bytes + d->imm);
 	d->next_rip = target;
 	return X86EMUL_CONTINUE;
 }
@@ -658,7 +697,7 @@ static int exec_xlat(struct x86_emulate_ctxt *ctxt)
 	if (!rc)
 		rc = mem_read(ctxt, linear, &val, 1, 0);
 	if (!rc)
-		write_reg(ctxt, X86EMUL_RAX, 1, val);
+		emul_write_reg(ctxt, X86EMUL_RAX, 1, val);
 	return rc;
 }
 
@@ -669,7 +708,7 @@ static int exec_clflush(struct x86_emulate_ctxt *ctxt)
 
 	if (!emul_is_mem(&ctxt->d))
 		return X86EMUL_UNHANDLEABLE;	/* a fence */
-	rc = rm_locate(ctxt, 1, 0);
+	rc = emul_rm_locate(ctxt, 1, 0);
 	return rc ? rc : ctxt->ops->probe(ctxt, ctxt->d.linear, 1, 0, NULL);
 }
 
@@ -751,7 +790,7 @@ static int exec_in_out(struct x86_emulate_ctxt *ctxt)
 	}
 	rc = ctxt->ops->pio_in(ctxt, port, size, &val, &count);
 	if (!rc)
-		write_reg(ctxt, X86EMUL_RAX, size, val);
+		emul_write_reg(ctxt, X86EMUL_RAX, size, val);
 	return rc;
 }
 
@@ -782,7 +821,7 @@ static void string_advance(struct x86_emulate_ctxt *ctxt, unsigned int reg,
 
 	if (ctxt->rflags & X86_EFLAGS_DF)
 		step = -step;
-	write_reg(ctxt, reg, ctxt->d.ad_bytes, ctxt->gpr[reg] + step);
+	emul_write_reg(ctxt, reg, ctxt->d.ad_bytes, ctxt->gpr[reg] + step);
 }
 
 static int string_load(struct x86_emulate_ctxt *ctxt, unsigned int seg,
@@ -813,7 +852,7 @@ static int string_element(struct x86_emulate_ctxt *ctxt)
 	unsigned int bytes = d->op_bytes;
 	bool si = d->op == EMUL_MOVS || d->op == EMUL_CMPS || d->op == EMUL_LODS;
 	bool di = d->op != EMUL_LODS;
-	u64 a = read_reg(ctxt, X86EMUL_RAX, bytes), b;
+	u64 a = emul_read_reg(ctxt, X86EMUL_RAX, bytes), b;
 	int rc = 0;
 
 	if (si)
@@ -828,7 +867,7 @@ static int string_element(struct x86_emulate_ctxt *ctxt)
 	if (d->op == EMUL_CMPS || d->op == EMUL_SCAS)
 		emul_alu(EMUL_CMP, bytes, a, b, &ctxt->rflags);
 	if (d->op == EMUL_LODS)
-		write_reg(ctxt, X86EMUL_RAX, bytes, a);
+		emul_write_reg(ctxt, X86EMUL_RAX, bytes, a);
 	if (si)
 		string_advance(ctxt, X86EMUL_RSI, bytes, 1);
 	if (di)
@@ -968,7 +1007,7 @@ static int exec_string(struct x86_emulate_ctxt *ctxt)
 			return i ? X86EMUL_RESTART : rc;
 		count -= done;
 		if (d->rep)
-			write_reg(ctxt, X86EMUL_RCX, d->ad_bytes, count);
+			emul_write_reg(ctxt, X86EMUL_RCX, d->ad_bytes, count);
 		if (!count || comparison_ends(ctxt))
 			return X86EMUL_CONTINUE;
 		if (io || ctxt->stop || (ctxt->rflags & X86_EFLAGS_TF))
@@ -1111,7 +1150,7 @@ static int exec_vector(struct x86_emulate_ctxt *ctxt)
 		return emul_fault(ctxt, UD_VECTOR);
 	rc = check_vector(ctxt);
 	if (!rc)
-		rc = rm_locate(ctxt, bytes, store ? X86EMUL_ACC_WRITE : 0);
+		rc = emul_rm_locate(ctxt, bytes, store ? X86EMUL_ACC_WRITE : 0);
 	if (rc)
 		return rc;
 	if ((d->flags & EMUL_F_ALIGN) && !(dup && d->vex) &&
@@ -1170,6 +1209,8 @@ static int execute(struct x86_emulate_ctxt *ctxt)
 		return exec_in_out(ctxt);
 	case EMUL_INS ... EMUL_SCAS:
 		return exec_string(ctxt);
+	case EMUL_TO_CR ... EMUL_SMSW:
+		return emul_exec_system(ctxt);
 	case EMUL_V_FULL ... EMUL_V_SHDUP:
 		return exec_vector(ctxt);
 	default:

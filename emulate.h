@@ -2,8 +2,9 @@
 /*
  * The instruction emulator: one x86 instruction in, its effects out
  *
- * Hardware leaves some instructions to software: string port I/O, and every
- * access to an address that has no memory behind it (memory-mapped I/O).
+ * Hardware leaves some instructions to software: string port I/O, every access
+ * to an address that has no memory behind it (memory-mapped I/O), and, where
+ * it does not tell the operands, those on control and debug registers.
  * x86_emulate_insn() fetches, decodes and executes the one instruction at
  * RIP, in 16, 32 or 64 bit mode.  It is a pure core: it knows no kvm struct,
  * takes no lock, calls no kernel service, keeps nothing between two calls, and
@@ -11,9 +12,10 @@
  * through the hooks of struct x86_emulate_ops; whoever supplies them is
  * called "the binding" below.
  *
- * Three files: emulate.c (main flow, memory operands, segments, strings),
+ * Four files: emulate.c (main flow, memory operands, segments, strings),
  * emulate_decode.c (opcode tables and decoder), emulate_alu.c (arithmetic and
- * flags as pure functions).  emulate_priv.h is private to these three.
+ * flags as pure functions), emulate_sys.c (control and debug registers).
+ * emulate_priv.h is private to these four.
  *
  *
  * The result, and what the binding does with it
@@ -28,8 +30,8 @@
  *			Write back as above, serve what was queued, deliver what
  *			is pending, then enter the guest or emulate again; both
  *			are right.
- *  X86EMUL_RETRY	Nothing done: a cmpxchg hook lost its race.  Enter the
- *			guest or emulate again.
+ *  X86EMUL_RETRY	Nothing done: a cmpxchg hook lost its race, or a hook wants
+ *			another try.  Enter the guest or emulate again.
  *  X86EMUL_FAULT	ctxt->exception is to be injected.
  *  X86EMUL_IO_NEEDED	A hook wants data from userspace; exit, then call again.
  *  X86EMUL_UNHANDLEABLE The core does not know the instruction, or a hook could
@@ -62,15 +64,15 @@
  *
  *  1. fetch() first: at most two calls, each inside one page, the second one
  *     only if the instruction really goes on there.
- *  2. then, and between the reads, get_segment(), get_vec(), probe(): no side
- *     effects;
+ *  2. then, and between the reads, get_segment(), get_vec(), get_cr(), get_dr(),
+ *     probe(): no side effects;
  *  3. then at most two reads of operands: none, one (loads, read-modify-write,
  *     OUTS, POP m), or two (CMPS: source [rSI] then [rDI]).  Each may be
  *     answered IO_NEEDED.  A permission-bitmap check makes two more reads
  *     before those, marked X86EMUL_ACC_SYSTEM.  An operand that wraps at the
  *     top of the linear address space is read as two pieces;
  *  4. then pio_in(), at most once; may be answered IO_NEEDED;
- *  5. then at most one write(), cmpxchg() or pio_out().  (An operand that wraps
+ *  5. then at most one write(), cmpxchg(), pio_out(), set_cr() or set_dr().  (An operand that wraps
  *     at the top of the linear address space: two write() calls, both probed
  *     beforehand.)  What these do cannot be undone, so all checks come before;
  *  6. then at most one set_vec(); then the registers in the context.
@@ -211,6 +213,7 @@ struct x86emul_exception {
 #define X86EMUL_FEAT_SSE41	BIT(6)	/* MOVNTDQA */
 #define X86EMUL_FEAT_AVX	BIT(7)
 #define X86EMUL_FEAT_AVX2	BIT(8)	/* 256-bit VMOVNTDQA */
+#define X86EMUL_FEAT_ALT_CR8	BIT(9)	/* LOCK MOV CR0 means CR8 */
 
 /* How memory is accessed; flags of read() and probe(). */
 #define X86EMUL_ACC_WRITE	BIT(0)	/* write permission is needed (too) */
@@ -315,6 +318,26 @@ struct x86_emulate_ops {
 	 */
 	int (*set_vec)(struct x86_emulate_ctxt *ctxt, unsigned int reg,
 		       const void *buf, unsigned int bytes, bool clear_upper);
+
+	/** @get_cr: the guest's CR0, 2, 3, 4 or 8. */
+	u64 (*get_cr)(struct x86_emulate_ctxt *ctxt, unsigned int nr);
+
+	/**
+	 * @set_cr: write it, or fault: #GP(0) for a value that is not allowed.
+	 *
+	 * The new mode concerns the next instruction: ctxt keeps the old one.
+	 */
+	int (*set_cr)(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 val);
+
+	/**
+	 * @get_dr: the guest's DR0..3, 6 or 7; or X86EMUL_RETRY.
+	 *
+	 * DR7.GD is the hooks'; they come after all other checks.
+	 */
+	int (*get_dr)(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 *val);
+
+	/** @set_dr: write it; else like get_dr() and set_cr(). */
+	int (*set_dr)(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 val);
 };
 
 /* The decoder's findings.  Private to the core; here because it is embedded. */

@@ -136,7 +136,7 @@ static const struct emul_row one_byte[256] = {
 static const struct emul_row two_byte[256] = {
 	[0x00] = { GROUP_6, EMUL_M },
 	[0x01] = { GROUP_7, EMUL_M },
-	[0x06] = { EMUL_LENGTH },			/* CLTS */
+	[0x06] = { EMUL_CLTS },
 	[0x08] = { EMUL_LENGTH },			/* INVD */
 	[0x09] = { EMUL_LENGTH },			/* WBINVD, WBNOINVD */
 	[0x0d] = { EMUL_NOP, EMUL_M, EMUL_F_MEM },	/* PREFETCHW */
@@ -148,7 +148,10 @@ static const struct emul_row two_byte[256] = {
 	[0x17] = { PFX_17, EMUL_MR },
 	[0x18] = { EMUL_NOP, EMUL_M },			/* PREFETCHh */
 	[0x1f] = { EMUL_NOP, EMUL_M },
-	[0x20 ... 0x23] = { EMUL_LENGTH, EMUL_MX },	/* MOV CR, MOV DR */
+	[0x20] = { EMUL_FROM_CR, EMUL_MX },
+	[0x21] = { EMUL_FROM_DR, EMUL_MX },
+	[0x22] = { EMUL_TO_CR, EMUL_MX },
+	[0x23] = { EMUL_TO_DR, EMUL_MX },
 	[0x28] = { PFX_28, EMUL_RM },
 	[0x29] = { PFX_28, EMUL_MR },
 	[0x2b] = { PFX_2B, EMUL_MR, EMUL_F_MEM },
@@ -245,7 +248,10 @@ static const struct emul_row by_reg[][8] = {
 	 * SMSW and LMSW are the same, the others are instructions without operands:
 	 * VMMCALL, MWAIT, XSETBV, RDTSCP, ...
 	 */
-	[GROUP_7 - BY_REG] = { [0 ... 7] = { EMUL_LENGTH } },
+	[GROUP_7 - BY_REG] = {
+		{ EMUL_LENGTH }, { EMUL_LENGTH }, { EMUL_LENGTH }, { EMUL_LENGTH },
+		{ EMUL_SMSW }, { EMUL_LENGTH }, { EMUL_LMSW }, { EMUL_LENGTH },
+	},
 	[GROUP_8 - BY_REG] = {
 		[4] = { EMUL_BT }, { EMUL_BTS }, { EMUL_BTR }, { EMUL_BTC },
 	},
@@ -327,6 +333,7 @@ const u8 emul_traits[EMUL_NR_OPS] = {
 	[EMUL_MOV ... EMUL_MOVBE] = EMUL_T_WO,
 	[EMUL_SETCC] = EMUL_T_WO,
 	[EMUL_XCHG ... EMUL_CMPXCHG8B] = EMUL_T_LOCK,
+	[EMUL_TO_CR ... EMUL_FROM_CR] = EMUL_T_ALT,
 };
 
 /* ---- fetching ---------------------------------------------------------- */
@@ -752,10 +759,11 @@ static int decode_immediate(struct x86_emulate_ctxt *ctxt)
 static int check_forms(struct x86_emulate_ctxt *ctxt)
 {
 	const struct x86emul_decode *d = &ctxt->d;
+	u8 traits = emul_traits[d->op];
 	bool mem_dst = emul_is_mem(d) && d->operands != EMUL_RM &&
 		       d->operands != EMUL_RMI;
 
-	if (d->lock && !(mem_dst && (emul_traits[d->op] & EMUL_T_LOCK)))
+	if (d->lock && !(mem_dst && (traits & EMUL_T_LOCK)) && !(traits & EMUL_T_ALT))
 		return emul_fault(ctxt, UD_VECTOR);
 	if ((d->flags & EMUL_F_MEM) && d->mod == 3)
 		return emul_fault(ctxt, UD_VECTOR);

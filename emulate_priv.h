@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What emulate.c, emulate_decode.c and emulate_alu.c share
+ * What the files of the emulator, emulate*.c, share
  *
  * No one else includes this.
  */
@@ -35,6 +35,9 @@ enum emul_op {
 	EMUL_IN, EMUL_OUT,
 	EMUL_INS, EMUL_OUTS, EMUL_MOVS, EMUL_CMPS, EMUL_STOS, EMUL_LODS,
 	EMUL_SCAS,
+	/* control and debug registers: emulate_sys.c */
+	EMUL_TO_CR, EMUL_FROM_CR, EMUL_TO_DR, EMUL_FROM_DR,
+	EMUL_CLTS, EMUL_LMSW, EMUL_SMSW,
 	/* known by their length only: x86_insn_len() */
 	EMUL_LENGTH,
 	/* vector moves: the only ones that take a VEX prefix */
@@ -89,6 +92,7 @@ enum emul_operands {
 #define EMUL_T_RO	BIT(0)	/* destination is read only */
 #define EMUL_T_WO	BIT(1)	/* destination is written only */
 #define EMUL_T_LOCK	BIT(2)	/* LOCK is legal with a memory destination */
+#define EMUL_T_ALT	BIT(3)	/* LOCK may make another instruction of it */
 
 extern const u8 emul_traits[EMUL_NR_OPS];
 
@@ -148,6 +152,21 @@ static inline bool emul_canonical(const struct x86_emulate_ctxt *ctxt, u64 addr)
 
 /* emulate_decode.c */
 int emul_decode(struct x86_emulate_ctxt *ctxt);
+
+/* emulate.c: the register or memory operand that ModRM names */
+u64 emul_read_reg(const struct x86_emulate_ctxt *ctxt, unsigned int reg,
+		  unsigned int bytes);
+void emul_write_reg(struct x86_emulate_ctxt *ctxt, unsigned int reg,
+		    unsigned int bytes, u64 val);
+int emul_rm_locate(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
+		   unsigned int access);
+int emul_rm_load(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
+		 unsigned int access, u64 *val);
+int emul_rm_store(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
+		  u64 old, u64 val);
+
+/* emulate_sys.c */
+int emul_exec_system(struct x86_emulate_ctxt *ctxt);
 
 /* emulate_alu.c */
 bool emul_cond(u64 rflags, unsigned int cc);

@@ -9,8 +9,9 @@
  *   kvm_fast_pio()		IN and OUT of a register: hardware has decoded the
  *				instruction, nothing is to be emulated
  *   kvm_emulate_mmio()		a gpa without memory, or a write to read-only
- *   kvm_emulate_instruction()	memory; INS and OUTS.  Hardware says little or
- *				nothing about the instruction: emulate.c runs it
+ *   kvm_emulate_instruction()	memory; INS and OUTS; MOV CR where hardware does
+ *				not decode it.  It says little or nothing about
+ *				the instruction: emulate.c runs it
  *
  * A read cannot be answered at once.  It is asked for (io_ask), userspace
  * answers in kvm_run, and the instruction is emulated again from its start with
@@ -123,6 +124,7 @@ struct io_paging {
  * @rflags:	before the instruction, a debugger's TF included, for the trap at
  *		its end
  * @error:	why a hook could not do its part, if it is KVM_RUN's errno
+ * @tpr_lowered: the instruction has written a smaller value to CR8
  * @restart:	a REP instruction whose next iterations are still to come
  * @features_known: CPUID was looked at; it does not change after the first run
  * @features:	X86EMUL_FEAT_*
@@ -148,6 +150,7 @@ struct kvm_io_state {
 	gpa_t gpa;
 	unsigned long rflags;
 	int error;
+	bool tpr_lowered;
 	bool restart;
 	bool features_known;
 	u32 features;
@@ -196,6 +199,7 @@ static void io_forget(struct kvm_io_state *io)
 	io->next_write = 0;
 	io->pio.state = PIO_IDLE;
 	io->restart = false;
+	io->tpr_lowered = false;
 	io->error = 0;
 }
 
@@ -368,6 +372,7 @@ static u32 io_guest_features(struct kvm_vcpu *vcpu)
 		{ X86_FEATURE_XMM4_1,	X86EMUL_FEAT_SSE41 },
 		{ X86_FEATURE_AVX,	X86EMUL_FEAT_AVX },
 		{ X86_FEATURE_AVX2,	X86EMUL_FEAT_AVX2 },
+		{ X86_FEATURE_CR8_LEGACY, X86EMUL_FEAT_ALT_CR8 },
 	};
 	u32 features = 0;
 	int i;
@@ -526,11 +531,13 @@ static int complete_emulated_read(struct kvm_vcpu *vcpu)
 static int io_after_insn(struct kvm_vcpu *vcpu)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
-	bool restart = io->restart;
+	bool restart = io->restart, tpr_lowered = io->tpr_lowered;
+	int r;
 
 	io_forget(io);
 	io->restart = restart;
-	return kvm_debug_after_insn(vcpu, io->rflags);
+	r = kvm_debug_after_insn(vcpu, io->rflags);
+	return r == 1 && tpr_lowered ? kvm_exit_set_tpr(vcpu) : r;
 }
 
 /* The next posted write goes to userspace.  0; or 1 if there is none. */
@@ -1154,6 +1161,80 @@ static int hook_set_vec(struct x86_emulate_ctxt *ctxt, unsigned int reg, const v
 	return X86EMUL_CONTINUE;
 }
 
+static int hook_gp(struct x86_emulate_ctxt *ctxt)
+{
+	ctxt->exception = (struct x86emul_exception){
+		.vector = X86_TRAP_GP,
+		.has_error = ctxt->mode != X86EMUL_MODE_REAL,
+	};
+	return X86EMUL_FAULT;
+}
+
+static u64 hook_get_cr(struct x86_emulate_ctxt *ctxt, unsigned int nr)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+
+	switch (nr) {
+	case 0:
+		return kvm_read_cr0(vcpu);
+	case 2:
+		return vcpu->arch.cr2;
+	case 3:
+		return kvm_read_cr3(vcpu);
+	case 4:
+		return kvm_read_cr4(vcpu);
+	default:
+		return vcpu->arch.cr8;
+	}
+}
+
+static int hook_set_cr(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 val)
+{
+	struct kvm_vcpu *vcpu = ctxt->priv;
+	unsigned long old_cr8 = vcpu->arch.cr8;
+	int err = 0;
+
+	switch (nr) {
+	case 0:
+		err = kvm_set_cr0(vcpu, val);
+		break;
+	case 2:
+		vcpu->arch.cr2 = val;
+		break;
+	case 3:
+		err = kvm_set_cr3(vcpu, val);
+		break;
+	case 4:
+		err = kvm_set_cr4(vcpu, val);
+		break;
+	default:
+		err = kvm_set_cr8(vcpu, val);
+		break;
+	}
+	vcpu->arch.io->tpr_lowered = vcpu->arch.cr8 < old_cr8;
+	return err ? hook_gp(ctxt) : X86EMUL_CONTINUE;
+}
+
+/*
+ * kvm_emulate_undecoded_mov_dr() has looked at DR7.GD.  If it is set after all, the
+ * guest's other CPUs have made another instruction of this one since, and the
+ * MOV DR shall exit in its own right.
+ */
+static int hook_get_dr(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 *val)
+{
+	if (kvm_dr_is_guarded(ctxt->priv))
+		return X86EMUL_RETRY;
+	*val = kvm_get_dr(ctxt->priv, nr);
+	return X86EMUL_CONTINUE;
+}
+
+static int hook_set_dr(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 val)
+{
+	if (kvm_dr_is_guarded(ctxt->priv))
+		return X86EMUL_RETRY;
+	return kvm_set_dr(ctxt->priv, nr, val) ? hook_gp(ctxt) : X86EMUL_CONTINUE;
+}
+
 static const struct x86_emulate_ops io_emulate_ops = {
 	.fetch = hook_fetch,
 	.read = hook_read,
@@ -1165,4 +1246,8 @@ static const struct x86_emulate_ops io_emulate_ops = {
 	.get_segment = hook_get_segment,
 	.get_vec = hook_get_vec,
 	.set_vec = hook_set_vec,
+	.get_cr = hook_get_cr,
+	.set_cr = hook_set_cr,
+	.get_dr = hook_get_dr,
+	.set_dr = hook_set_dr,
 };

@@ -71,6 +71,7 @@ static void take_state(struct input *in, struct machine *m)
 	m->pio_blocks = knobs & 4;
 	m->pio_limit = knobs & 8 ? 3 : 0;
 	m->lose_races = (knobs & 0x70) == 0x70;
+	m->dr_guarded = (knobs & 0x70) == 0x30;
 	ctxt->cr0 ^= (cr & 1 ? X86_CR0_TS : 0) | (cr & 2 ? X86_CR0_EM : 0);
 	ctxt->cr4 ^= (cr & 4 ? X86_CR4_OSFXSR : 0) |
 		     (cr & 8 ? X86_CR4_OSXSAVE : 0) |

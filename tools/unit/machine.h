@@ -52,6 +52,7 @@ struct machine {
 	struct x86_emulate_ctxt ctxt;
 	struct x86emul_segment seg[X86EMUL_NR_SEGS];
 	u8 vec[16][32];
+	u64 cr[9], dr[8];		/* cr[0] and cr[4] are also in ctxt */
 	u8 ram[RAM_SIZE];
 	u8 high[HIGH_PAGES][4096];
 	u8 io_buf[X86EMUL_IO_BUF];
@@ -75,9 +76,10 @@ struct machine {
 	bool pio_blocks;		/* port reads need userspace */
 	unsigned int pio_limit;		/* elements in one go; 0: any number */
 	bool lose_races;		/* cmpxchg finds other data */
+	bool dr_guarded;		/* MOV DR has to be tried again */
 
 	/* hook calls of one x86_emulate_insn() */
-	unsigned int fetches, reads, writes, pio_ins, set_vecs;
+	unsigned int fetches, reads, writes, pio_ins, set_vecs, sets;
 	u8 segs_asked;
 
 	u64 code_page;			/* watched for writes, with the next */
@@ -397,6 +399,61 @@ static inline int m_set_vec(struct x86_emulate_ctxt *ctxt, unsigned int reg,
 	return X86EMUL_CONTINUE;
 }
 
+/* ---- control and debug registers ---------------------------------------- */
+
+#define REFUSED		0x08000000	/* no register takes this bit */
+
+static inline u64 m_get_cr(struct x86_emulate_ctxt *ctxt, unsigned int nr)
+{
+	PROMISE(nr <= 8 && (1u << nr & 0x11d));
+	return machine_of(ctxt)->cr[nr];
+}
+
+/* The last thing that an instruction does, and only a kernel's. */
+static inline int set_reg(struct machine *m, u64 *reg, u64 val)
+{
+	PROMISE(!m->ctxt.cpl);
+	PROMISE(!m->writes && !m->set_vecs && !m->sets);
+	PROMISE(m->ctxt.mode == X86EMUL_MODE_LONG64 || !(val >> 32));
+	if (val & REFUSED) {
+		m->ctxt.exception = (struct x86emul_exception){
+			.vector = GP_VECTOR,
+			.has_error = m->ctxt.mode != X86EMUL_MODE_REAL,
+		};
+		return X86EMUL_FAULT;
+	}
+	m->sets++;
+	*reg = val;
+	return X86EMUL_CONTINUE;
+}
+
+static inline int m_set_cr(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 val)
+{
+	struct machine *m = machine_of(ctxt);
+
+	PROMISE(nr <= 8 && (1u << nr & 0x11d));
+	return set_reg(m, &m->cr[nr], val);
+}
+
+static inline int m_get_dr(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 *val)
+{
+	struct machine *m = machine_of(ctxt);
+
+	PROMISE(nr < 8 && nr != 4 && nr != 5 && !ctxt->cpl);
+	if (m->dr_guarded)
+		return X86EMUL_RETRY;
+	*val = m->dr[nr];
+	return X86EMUL_CONTINUE;
+}
+
+static inline int m_set_dr(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 val)
+{
+	struct machine *m = machine_of(ctxt);
+
+	PROMISE(nr < 8 && nr != 4 && nr != 5);
+	return m->dr_guarded ? X86EMUL_RETRY : set_reg(m, &m->dr[nr], val);
+}
+
 static const struct x86_emulate_ops machine_ops = {
 	.fetch = m_fetch,
 	.read = m_read,
@@ -408,6 +465,10 @@ static const struct x86_emulate_ops machine_ops = {
 	.get_segment = m_get_segment,
 	.get_vec = m_get_vec,
 	.set_vec = m_set_vec,
+	.get_cr = m_get_cr,
+	.set_cr = m_set_cr,
+	.get_dr = m_get_dr,
+	.set_dr = m_set_dr,
 };
 
 /* ---- set-up and running ------------------------------------------------ */
@@ -441,6 +502,13 @@ static inline void machine_init(struct machine *m, enum x86emul_mode mode)
 	ctxt->cr0 = mode == X86EMUL_MODE_REAL ? 0 : X86_CR0_PE | X86_CR0_AM;
 	ctxt->cr4 = X86_CR4_OSFXSR | X86_CR4_OSXSAVE;
 	ctxt->xcr0 = 7;
+	for (seg = 0; seg < 8; seg++)
+		m->dr[seg] = 0xd0 + seg;
+	m->cr[0] = ctxt->cr0;
+	m->cr[2] = 0xc2;
+	m->cr[3] = 0xc3000;
+	m->cr[4] = ctxt->cr4;
+	m->cr[8] = 8;
 	ctxt->rip = 0x1000;
 	ctxt->rflags = X86_EFLAGS_FIXED;
 }
@@ -499,6 +567,7 @@ static inline int machine_step(struct machine *m)
 	m->writes = 0;
 	m->pio_ins = 0;
 	m->set_vecs = 0;
+	m->sets = 0;
 	m->segs_asked = 0;
 	m->replay_pos = 0;
 	ctxt->fetched = 0;
@@ -520,7 +589,7 @@ static inline int machine_step(struct machine *m)
 	} else {
 		PROMISE(!memcmp(gpr, ctxt->gpr, sizeof(gpr)));
 		PROMISE(rip == ctxt->rip && rflags == ctxt->rflags);
-		PROMISE(!m->writes && !m->set_vecs && m->nr_posted == posted);
+		PROMISE(!m->writes && !m->set_vecs && !m->sets && m->nr_posted == posted);
 	}
 	if (rc != X86EMUL_IO_NEEDED) {
 		m->nr_replay = 0;

@@ -35,6 +35,9 @@
 #define kvm_skip_emulated_instruction	mkvm_skip_emulated_instruction
 #define kvm_internal_error		mkvm_internal_error
 
+#define kvm_emulate_as_nop		mkvm_emulate_as_nop
+#define kvm_handle_invalid_op		mkvm_handle_invalid_op
+#define kvm_emulate_mwait		mkvm_emulate_mwait
 #define kvm_emulate_cpuid		mkvm_emulate_cpuid
 #define kvm_emulate_halt		mkvm_emulate_halt
 #define kvm_emulate_hypercall		mkvm_emulate_hypercall
@@ -45,6 +48,7 @@
 #define kvm_insn_len			mkvm_insn_len
 #define kvm_fast_pio			mkvm_fast_pio
 #define kvm_mmu_page_fault		mkvm_mmu_page_fault
+#define load_pdptrs			mkvm_load_pdptrs
 
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
 #define kvm_emulate_mov_dr		mkvm_emulate_mov_dr

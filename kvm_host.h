@@ -789,6 +789,9 @@ void kvm_deliver_exception_payload(struct kvm_vcpu *vcpu);
 bool kvm_is_valid_cr0(unsigned long cr0);
 bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu);	/* 1/0: 0 = debug exit */
+int kvm_emulate_as_nop(struct kvm_vcpu *vcpu);		/* these are for exit tables: */
+int kvm_handle_invalid_op(struct kvm_vcpu *vcpu);	/* 1/0 of the run loop */
+int kvm_emulate_mwait(struct kvm_vcpu *vcpu);
 int kvm_emulate_halt(struct kvm_vcpu *vcpu);
 int kvm_emulate_hypercall(struct kvm_vcpu *vcpu);
 int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, unsigned int ndata);
@@ -852,6 +855,12 @@ static __always_inline void kvm_guest_exit_irqoff(void)
 	instrumentation_begin();
 	trace_hardirqs_off_finish();
 	instrumentation_end();
+}
+
+/* A machine check found the guest running: the host's handler is to see it.  Interrupts off. */
+static inline void kvm_raise_host_mce(void)
+{
+	asm volatile("int $18");
 }
 
 /* ---- io.c: port I/O, MMIO and the binding of emulate.c ---- */

@@ -225,11 +225,6 @@ static void vmx_recover_nmi_blocking(struct vcpu_vmx *vmx, u32 unblocked)
 
 /* ---- what must be done before interrupts are on again ---- */
 
-static void raise_host_mce(void)
-{
-	asm volatile("int $18");
-}
-
 /**
  * vmx_handle_exit_irqoff() - give the host its NMIs and machine checks
  * @vcpu: the vCPU that just exited; interrupts are off
@@ -245,7 +240,7 @@ void vmx_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 
 	/* A machine check during the entry made it fail (SDM 27.9). */
 	if (unlikely(basic == EXIT_REASON_MCE_DURING_VMENTRY))
-		raise_host_mce();
+		kvm_raise_host_mce();
 	if (likely(basic != EXIT_REASON_EXCEPTION_NMI))
 		return;
 	info = vmx_get_intr_info(vcpu);
@@ -253,7 +248,7 @@ void vmx_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 		asm volatile("int $2");
 	else if ((info & (INTR_INFO_VECTOR_MASK | INTR_INFO_INTR_TYPE_MASK)) ==
 		 (X86_TRAP_MC | INTR_TYPE_HARD_EXCEPTION))
-		raise_host_mce();
+		kvm_raise_host_mce();
 }
 
 /* ---- the instruction that exited ---- */
@@ -280,17 +275,6 @@ static int vmx_complete_insn(struct kvm_vcpu *vcpu, int err)
 	if (!err)
 		return kvm_skip_emulated_instruction(vcpu);
 	kvm_queue_exception_e(vcpu, X86_TRAP_GP, 0);
-	return 1;
-}
-
-static int handle_nop(struct kvm_vcpu *vcpu)
-{
-	return kvm_skip_emulated_instruction(vcpu);
-}
-
-static int handle_invalid_op(struct kvm_vcpu *vcpu)
-{
-	kvm_queue_exception(vcpu, X86_TRAP_UD);
 	return 1;
 }
 
@@ -440,7 +424,7 @@ static int handle_mov_to_cr(struct kvm_vcpu *vcpu, int cr, unsigned long val)
 	case 8:
 		return kvm_emulate_set_cr8(vcpu, val);
 	}
-	return handle_invalid_op(vcpu);
+	return kvm_handle_invalid_op(vcpu);
 }
 
 static int handle_mov_from_cr(struct kvm_vcpu *vcpu, int cr, int gpr)
@@ -453,7 +437,7 @@ static int handle_mov_from_cr(struct kvm_vcpu *vcpu, int cr, int gpr)
 		kvm_register_write(vcpu, gpr, vcpu->arch.cr8);
 		break;
 	default:
-		return handle_invalid_op(vcpu);
+		return kvm_handle_invalid_op(vcpu);
 	}
 	return kvm_skip_emulated_instruction(vcpu);
 }
@@ -513,18 +497,6 @@ static int handle_pause(struct kvm_vcpu *vcpu)
 	return kvm_skip_emulated_instruction(vcpu);
 }
 
-/*
- * MONITOR and MWAIT are not in CPUID, so there is nothing to wait for: they do
- * nothing, as KVM always had it, or raise #UD if the VMM switched that off.
- */
-static int handle_mwait(struct kvm_vcpu *vcpu)
-{
-	if ((vcpu->kvm->arch.disabled_quirks & KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
-	    !guest_cpuid_has(vcpu, X86_FEATURE_MWAIT))
-		return handle_invalid_op(vcpu);
-	return kvm_skip_emulated_instruction(vcpu);
-}
-
 /* There is no virtual PMU, so there is no counter to read. */
 static int handle_rdpmc(struct kvm_vcpu *vcpu)
 {
@@ -560,33 +532,33 @@ static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_TASK_SWITCH]		= handle_task_switch,
 	[EXIT_REASON_CPUID]			= kvm_emulate_cpuid,
 	[EXIT_REASON_HLT]			= kvm_emulate_halt,
-	[EXIT_REASON_INVD]			= handle_nop,
+	[EXIT_REASON_INVD]			= kvm_emulate_as_nop,
 	[EXIT_REASON_RDPMC]			= handle_rdpmc,
 	[EXIT_REASON_VMCALL]			= kvm_emulate_hypercall,
-	[EXIT_REASON_VMCLEAR]			= handle_invalid_op,
-	[EXIT_REASON_VMLAUNCH]			= handle_invalid_op,
-	[EXIT_REASON_VMPTRLD]			= handle_invalid_op,
-	[EXIT_REASON_VMPTRST]			= handle_invalid_op,
-	[EXIT_REASON_VMREAD]			= handle_invalid_op,
-	[EXIT_REASON_VMRESUME]			= handle_invalid_op,
-	[EXIT_REASON_VMWRITE]			= handle_invalid_op,
-	[EXIT_REASON_VMOFF]			= handle_invalid_op,
-	[EXIT_REASON_VMON]			= handle_invalid_op,
+	[EXIT_REASON_VMCLEAR]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMLAUNCH]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMPTRLD]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMPTRST]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMREAD]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMRESUME]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMWRITE]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMOFF]			= kvm_handle_invalid_op,
+	[EXIT_REASON_VMON]			= kvm_handle_invalid_op,
 	[EXIT_REASON_CR_ACCESS]			= handle_cr,
 	[EXIT_REASON_DR_ACCESS]			= handle_dr,
 	[EXIT_REASON_IO_INSTRUCTION]		= handle_io,
 	[EXIT_REASON_MSR_READ]			= kvm_emulate_rdmsr,
 	[EXIT_REASON_MSR_WRITE]			= kvm_emulate_wrmsr,
-	[EXIT_REASON_MWAIT_INSTRUCTION]		= handle_mwait,
-	[EXIT_REASON_MONITOR_INSTRUCTION]	= handle_mwait,
+	[EXIT_REASON_MWAIT_INSTRUCTION]		= kvm_emulate_mwait,
+	[EXIT_REASON_MONITOR_INSTRUCTION]	= kvm_emulate_mwait,
 	[EXIT_REASON_PAUSE_INSTRUCTION]		= handle_pause,
 	[EXIT_REASON_EPT_VIOLATION]		= handle_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG]		= handle_ept_misconfig,
-	[EXIT_REASON_INVEPT]			= handle_invalid_op,
-	[EXIT_REASON_INVVPID]			= handle_invalid_op,
-	[EXIT_REASON_WBINVD]			= handle_nop,
+	[EXIT_REASON_INVEPT]			= kvm_handle_invalid_op,
+	[EXIT_REASON_INVVPID]			= kvm_handle_invalid_op,
+	[EXIT_REASON_WBINVD]			= kvm_emulate_as_nop,
 	[EXIT_REASON_XSETBV]			= kvm_emulate_xsetbv,
-	[EXIT_REASON_ENCLS]			= handle_invalid_op,
+	[EXIT_REASON_ENCLS]			= kvm_handle_invalid_op,
 };
 
 /* The entry did not take place; the guest's state is as it was. */

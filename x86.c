@@ -928,6 +928,43 @@ int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu)
 EXPORT_SYMBOL_GPL(kvm_skip_emulated_instruction);
 
 /**
+ * kvm_emulate_as_nop() - an instruction that has nothing to do
+ * @vcpu: loaded vCPU
+ */
+int kvm_emulate_as_nop(struct kvm_vcpu *vcpu)
+{
+	return kvm_skip_emulated_instruction(vcpu);
+}
+EXPORT_SYMBOL_GPL(kvm_emulate_as_nop);
+
+/**
+ * kvm_handle_invalid_op() - an instruction that the guest's CPU does not have
+ * @vcpu: loaded vCPU
+ */
+int kvm_handle_invalid_op(struct kvm_vcpu *vcpu)
+{
+	kvm_queue_exception(vcpu, X86_TRAP_UD);
+	return 1;
+}
+EXPORT_SYMBOL_GPL(kvm_handle_invalid_op);
+
+/**
+ * kvm_emulate_mwait() - MONITOR or MWAIT
+ * @vcpu: loaded vCPU
+ *
+ * They are not in CPUID, so there is nothing to wait for: they do nothing, as KVM
+ * always had it, or raise #UD if the VMM switched that off.
+ */
+int kvm_emulate_mwait(struct kvm_vcpu *vcpu)
+{
+	if ((vcpu->kvm->arch.disabled_quirks & KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !guest_cpuid_has(vcpu, X86_FEATURE_MWAIT))
+		return kvm_handle_invalid_op(vcpu);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+EXPORT_SYMBOL_GPL(kvm_emulate_mwait);
+
+/**
  * kvm_emulate_halt() - HLT
  * @vcpu: loaded vCPU
  *

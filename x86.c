@@ -28,6 +28,7 @@
 #include <linux/uaccess.h>
 #include <linux/vtime.h>
 #include <asm/debugreg.h>
+#include <asm/nospec-branch.h>
 #include <asm/trapnr.h>
 #include <trace/events/ipi.h>
 
@@ -308,6 +309,9 @@ void kvm_arch_destroy_vm(struct kvm *kvm)
 	kvm_msr_vm_destroy(kvm);
 }
 
+/* The vCPU that was last loaded on each CPU; only its address is of use. */
+static DEFINE_PER_CPU(struct kvm_vcpu *, last_vcpu);
+
 /**
  * kvm_arch_vcpu_create() - everything a vCPU owns, in its state after reset
  * @vcpu: zeroed but for what kvm_main.c set
@@ -356,6 +360,11 @@ err_io:
 
 void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
+	int cpu;
+
+	/* A new vCPU may get the same address. */
+	for_each_possible_cpu(cpu)
+		cmpxchg(&per_cpu(last_vcpu, cpu), vcpu, NULL);
 	kvm_x86_ops.vcpu_free(vcpu);
 	kvm_vcpu_free_cpuid(vcpu);
 	kvm_msr_vcpu_destroy(vcpu);
@@ -367,6 +376,11 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu)
 /* Preemption is off in both. */
 void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
+	/* A guest must not steer another's speculation: forget its branches. */
+	if (this_cpu_read(last_vcpu) != vcpu) {
+		this_cpu_write(last_vcpu, vcpu);
+		indirect_branch_prediction_barrier();
+	}
 	kvm_x86_ops.vcpu_load(vcpu, cpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 }

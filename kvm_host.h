@@ -339,14 +339,16 @@ struct kvm_vcpu_arch {
 	/* msr.c */
 	struct kvm_mtrr mtrr;
 	u64 pat;
-	u64 mcg_cap, mcg_status, mcg_ctl;
-	u64 *mce_banks;
 	u64 microcode_version;
 	u64 arch_capabilities;
 	u64 msr_platform_info;
 	u64 msr_misc_features_enables;
 	u64 feat_ctl;
 	u64 wall_clock, system_time;	/* stored; kvmclock itself is not offered */
+
+	/* mce.c */
+	u64 mcg_cap, mcg_status, mcg_ctl;
+	u64 *mce_banks;
 
 	/* msr.c: time.  guest TSC = (host TSC * ratio >> frac bits) + offset */
 	u64 tsc_offset;
@@ -913,11 +915,23 @@ int kvm_emulate_wrmsr(struct kvm_vcpu *vcpu);
 /* @type: KVM_MSR_FILTER_READ or _WRITE; kvm->srcu held */
 bool kvm_msr_allowed(struct kvm_vcpu *vcpu, u32 index, u32 type);
 int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user);
-int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap);
-int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
-u64 kvm_mce_cap_supported(void);
 int kvm_set_efer(struct kvm_vcpu *vcpu, u64 efer, bool host_initiated);
 int kvm_set_apic_base(struct kvm_vcpu *vcpu, u64 value, bool host_initiated);
+
+/* ---- mce.c ---- */
+
+#define MCI_NR_REGS		4		/* of a bank: CTL, STATUS, ADDR, MISC */
+
+int kvm_mce_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_mce_vcpu_destroy(struct kvm_vcpu *vcpu);
+u64 kvm_mce_cap_supported(void);
+int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap);
+int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
+/* Of msr.c's table: 0, or 1: #GP. */
+int kvm_get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
+int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
+int kvm_get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
+int kvm_set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 
 /* ---- tsc.c ---- */
 

@@ -37,10 +37,12 @@
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <asm/mce.h>
 #include "kvm_host.h"
 
-/* What an access came to.  The guest's #GP is all of them but MSR_OK. */
+/*
+ * What an access came to.  The guest's #GP is all of them but MSR_OK.  Functions of
+ * other files that read or write a register say 0 or 1: the first two of these.
+ */
 enum msr_result {
 	MSR_OK,
 	MSR_INVALID,	/* the MSR exists, but not so */
@@ -174,180 +176,6 @@ static int set_pat(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	if (!is_valid_pat(data))
 		return MSR_INVALID;
 	return kvm_x86_ops.set_msr(vcpu, index, data);
-}
-
-/* ---- machine check: SDM 16.3 ---- */
-
-/**
- * kvm_mce_cap_supported() - KVM_X86_GET_MCE_CAP_SUPPORTED
- *
- * Return: bits of IA32_MCG_CAP that KVM_X86_SETUP_MCE takes, without the
- * number of banks (KVM_MAX_MCE_BANKS, which KVM_CAP_MCE tells).
- */
-u64 kvm_mce_cap_supported(void)
-{
-	return MCG_CTL_P | MCG_SER_P;
-}
-
-static unsigned int mce_nr_banks(struct kvm_vcpu *vcpu)
-{
-	return vcpu->arch.mcg_cap & MCG_BANKCNT_MASK;
-}
-
-/* A bank's four registers, in the order of their MSRs. */
-enum { MCI_CTL, MCI_STATUS, MCI_ADDR, MCI_MISC, MCI_NR_REGS };
-
-/**
- * kvm_vcpu_ioctl_x86_setup_mce() - KVM_X86_SETUP_MCE
- * @vcpu:	the vCPU
- * @mcg_cap:	IA32_MCG_CAP
- *
- * Return: 0, or -EINVAL for no or too many banks and for unsupported bits.
- */
-int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap)
-{
-	unsigned int banks = mcg_cap & MCG_BANKCNT_MASK, i;
-
-	if (!banks || banks > KVM_MAX_MCE_BANKS)
-		return -EINVAL;
-	if (mcg_cap & ~(kvm_mce_cap_supported() | MCG_BANKCNT_MASK | MCG_EXT_CNT_MASK))
-		return -EINVAL;
-
-	vcpu->arch.mcg_cap = mcg_cap;
-	if (mcg_cap & MCG_CTL_P)
-		vcpu->arch.mcg_ctl = ~0ULL;
-	for (i = 0; i < banks; i++)
-		vcpu->arch.mce_banks[i * MCI_NR_REGS + MCI_CTL] = ~0ULL;
-	return 0;
-}
-
-/* An uncorrected error: #MC, or shutdown if the guest cannot take one now. */
-static void raise_machine_check(struct kvm_vcpu *vcpu, const struct kvm_x86_mce *mce, u64 *bank)
-{
-	u64 status = mce->status;
-
-	if ((vcpu->arch.mcg_status & MCG_STATUS_MCIP) ||
-	    !kvm_read_cr4_bits(vcpu, X86_CR4_MCE)) {
-		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
-		return;
-	}
-	if (bank[MCI_STATUS] & MCI_STATUS_VAL)
-		status |= MCI_STATUS_OVER;
-	bank[MCI_STATUS] = status;
-	bank[MCI_ADDR] = mce->addr;
-	bank[MCI_MISC] = mce->misc;
-	vcpu->arch.mcg_status = mce->mcg_status;
-	kvm_queue_exception(vcpu, X86_TRAP_MC);
-}
-
-/*
- * "Uncorrected, no action required": the data are lost, but nobody has used them.
- * It is logged, and raises no #MC (SDM 16.6.3).  For uncorrected errors only.
- */
-static bool is_ucna(const struct kvm_x86_mce *mce)
-{
-	return !mce->mcg_status &&
-	       !(mce->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
-}
-
-/**
- * kvm_vcpu_ioctl_x86_set_mce() - KVM_X86_SET_MCE: an error for the guest
- * @vcpu:	the vCPU, loaded
- * @mce:	the error
- *
- * Return: 0, also if the guest has switched the reporting off; -EINVAL for a
- * bank that is not there and an error that is not valid.
- */
-int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce)
-{
-	unsigned int nr = mce_nr_banks(vcpu);
-	u64 *bank;
-
-	if (mce->bank >= nr || !(mce->status & MCI_STATUS_VAL))
-		return -EINVAL;
-	bank = vcpu->arch.mce_banks + MCI_NR_REGS * array_index_nospec(mce->bank, nr);
-
-	if ((mce->status & MCI_STATUS_UC) && is_ucna(mce)) {
-		bank[MCI_ADDR] = mce->addr;
-		bank[MCI_MISC] = mce->misc;
-		bank[MCI_STATUS] = mce->status;
-		return 0;
-	}
-	if (mce->status & MCI_STATUS_UC) {
-		if ((vcpu->arch.mcg_cap & MCG_CTL_P) && vcpu->arch.mcg_ctl != ~0ULL)
-			return 0;
-		if (bank[MCI_CTL] != ~0ULL)
-			return 0;
-		raise_machine_check(vcpu, mce, bank);
-		return 0;
-	}
-
-	/* A corrected error is only logged, and never over an uncorrected one. */
-	if ((bank[MCI_STATUS] & MCI_STATUS_VAL) && (bank[MCI_STATUS] & MCI_STATUS_UC)) {
-		bank[MCI_STATUS] |= MCI_STATUS_OVER;
-		return 0;
-	}
-	bank[MCI_ADDR] = mce->addr;
-	bank[MCI_MISC] = mce->misc;
-	bank[MCI_STATUS] = mce->status | (bank[MCI_STATUS] & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0);
-	return 0;
-}
-
-static u64 *mce_bank_reg(struct kvm_vcpu *vcpu, u32 index)
-{
-	u32 n = index - MSR_IA32_MC0_CTL, limit = mce_nr_banks(vcpu) * MCI_NR_REGS;
-
-	return n < limit ? &vcpu->arch.mce_banks[array_index_nospec(n, limit)] : NULL;
-}
-
-static int get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
-{
-	u64 *reg = mce_bank_reg(vcpu, index);
-
-	if (!reg)
-		return MSR_INVALID;
-	*data = *reg;
-	return MSR_OK;
-}
-
-/* SDM 16.3.2: a guest enables errors wholesale, and can only clear STATUS. */
-static int set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
-{
-	u64 *reg = mce_bank_reg(vcpu, index);
-
-	if (!reg)
-		return MSR_INVALID;
-	switch ((index - MSR_IA32_MC0_CTL) % MCI_NR_REGS) {
-	case MCI_CTL:
-		/* Linux clears bit 0, or bit 10 on some AMD machines, for their firmware. */
-		if (data && (data | BIT(10) | BIT(0)) != ~0ULL)
-			return MSR_INVALID;
-		break;
-	case MCI_STATUS:
-		if (data && !host)
-			return MSR_INVALID;
-		break;
-	}
-	*reg = data;
-	return MSR_OK;
-}
-
-static int get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
-{
-	if (!(vcpu->arch.mcg_cap & MCG_CTL_P) && !host)
-		return MSR_INVALID;
-	*data = vcpu->arch.mcg_ctl;
-	return MSR_OK;
-}
-
-static int set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
-{
-	if (!(vcpu->arch.mcg_cap & MCG_CTL_P) && (data || !host))
-		return MSR_INVALID;
-	if (data && data != ~0ULL)
-		return MSR_INVALID;
-	vcpu->arch.mcg_ctl = data;
-	return MSR_OK;
 }
 
 /* ---- registers with effects ---- */
@@ -643,9 +471,10 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* Machine check.  The banks are not listed: how many there are varies. */
 	ROW(MSR_IA32_MCG_CAP, FIELD(mcg_cap), .set = set_never),
 	ROW(MSR_IA32_MCG_STATUS, FIELD(mcg_status), .flags = MSR_LISTED),
-	ROW(MSR_IA32_MCG_CTL, .flags = MSR_LISTED, .get = get_mcg_ctl, .set = set_mcg_ctl),
-	ROW(MSR_IA32_MC0_CTL, .count = KVM_MAX_MCE_BANKS * MCI_NR_REGS, .get = get_mce_bank,
-	    .set = set_mce_bank),
+	ROW(MSR_IA32_MCG_CTL, .flags = MSR_LISTED, .get = kvm_get_mcg_ctl,
+	    .set = kvm_set_mcg_ctl),
+	ROW(MSR_IA32_MC0_CTL, .count = KVM_MAX_MCE_BANKS * MCI_NR_REGS,
+	    .get = kvm_get_mce_bank, .set = kvm_set_mce_bank),
 	CONST(MSR_IA32_P5_MC_ADDR, 2, 0),
 
 	/* QEMU stores these for every guest; to a guest they are not offered. */
@@ -1189,12 +1018,9 @@ int kvm_msr_vcpu_create(struct kvm_vcpu *vcpu)
 
 	if (r)
 		return r;
-	vcpu->arch.mce_banks = kcalloc(KVM_MAX_MCE_BANKS, MCI_NR_REGS * sizeof(u64),
-				       GFP_KERNEL_ACCOUNT);
-	if (!vcpu->arch.mce_banks)
-		return -ENOMEM;
-	/* A VMM may use the banks without having set them up. */
-	vcpu->arch.mcg_cap = KVM_MAX_MCE_BANKS;
+	r = kvm_mce_vcpu_create(vcpu);
+	if (r)
+		return r;
 	vcpu->arch.arch_capabilities = supported_arch_capabilities;
 	vcpu->arch.msr_platform_info = MSR_PLATFORM_INFO_CPUID_FAULT;
 	vcpu->arch.microcode_version = BIT_ULL(32);
@@ -1207,8 +1033,7 @@ int kvm_msr_vcpu_create(struct kvm_vcpu *vcpu)
  */
 void kvm_msr_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
-	kfree(vcpu->arch.mce_banks);
-	vcpu->arch.mce_banks = NULL;
+	kvm_mce_vcpu_destroy(vcpu);
 }
 
 /**

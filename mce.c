@@ -193,12 +193,20 @@ int kvm_get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
 	return 0;
 }
 
+/*
+ * A guest can only clear STATUS (SDM 16.3.2.2), unless it believes to be on a CPU of
+ * AMD's and has said so in HWCR (APM vol. 2, 9.3.2.1), to test itself.
+ */
+static bool may_set_status(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.hwcr & HWCR_MC_STATUS_WR_EN && guest_cpuid_is_amd(vcpu);
+}
+
 /**
  * kvm_set_mce_bank() - write a register of a bank
  * @vcpu:	the vCPU
  * @index:	MSR_IA32_MC0_CTL and up
- * @data:	the value; a guest enables a bank's errors wholesale, and can
- *		only clear STATUS (SDM 16.3.2)
+ * @data:	the value; a guest enables a bank's errors wholesale
  * @host:	for the VMM
  *
  * Return: 0, or 1 if WRMSR would cause #GP.
@@ -216,7 +224,7 @@ int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 			return 1;
 		break;
 	case MCI_STATUS:
-		if (data && !host)
+		if (data && !host && !may_set_status(vcpu))
 			return 1;
 		break;
 	}

@@ -679,6 +679,7 @@ bool guest_cpuid_is_intel(struct kvm_vcpu *vcpu)
 {
 	return guest_vendor_is(vcpu, "GenuineIntel");
 }
+EXPORT_SYMBOL_GPL(guest_cpuid_is_intel);
 
 /**
  * guest_cpuid_is_amd() - likewise AMD, or Hygon, whose CPUs are AMD's design

@@ -231,7 +231,12 @@ static int set_never(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	return MSR_INVALID;
 }
 
-/* Can be read, but who writes is told that it does not exist. */
+/* For half a register: as if it did not exist to who reads it, or writes it. */
+static int get_unknown(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	return MSR_UNKNOWN;
+}
+
 static int set_unknown(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
 	return MSR_UNKNOWN;
@@ -596,7 +601,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	CONST(MSR_IA32_PLATFORM_ID, 1, 0),
 	CONST(MSR_IA32_EBL_CR_POWERON, 1, 0),
 	CONST(MSR_EBC_FREQUENCY_ID, 1, 1 << 24),	/* the P4's bus: 133 MHz */
-	SINK(MSR_IA32_UCODE_WRITE, 1, 0),
+	ROW(MSR_IA32_UCODE_WRITE, .flags = MSR_SINK, .get = get_unknown),
 	CONST(MSR_FSB_FREQ, 1, 3),			/* the Core's: 166 MHz */
 	SINK(MSR_IA32_BBL_CR_CTL3, 1, 0xbe702111),	/* "L2 cache present" */
 	/* Counters that never count: an NMI watchdog finds that out by itself. */
@@ -620,7 +625,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	SINK(MSR_K7_CLK_CTL, 1, 0x20000000),		/* a delay, as the K7 has it */
 	CONST(MSR_K8_TOP_MEM2, 1, 0),
 	SINK(MSR_AMD64_NB_CFG, 1, 0),
-	SINK(MSR_AMD64_PATCH_LOADER, 1, 0),
+	ROW(MSR_AMD64_PATCH_LOADER, .flags = MSR_SINK, .get = get_unknown),
 	CONST(MSR_K8_INT_PENDING_MSG, 1, 0),
 	CONST(MSR_FAM10H_MMIO_CONF_BASE, 1, 0),
 	CONST(MSR_AMD_PERF_CTL, 1, 0),

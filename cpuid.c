@@ -16,10 +16,11 @@
  * A feature belongs in supported_features[] if the guest can use it without
  * any help (an instruction that only touches registers that fpu.c switches),
  * or if some file here does the helping.  Nothing else is advertised: no VMX or
- * SVM, no PMU, PT, SGX, MPX, AMX or CET, no speculation-control MSRs, no MONITOR,
- * and, while the local APIC is the VMM's, neither x2APIC nor the TSC deadline.
+ * SVM, no PMU, PT, SGX, MPX, IBS, LWP, AMX or CET, no speculation-control MSRs, no
+ * MONITOR, and, while the local APIC is the VMM's, neither x2APIC nor the TSC deadline.
  * The leaves of Intel and of AMD are all handled, whatever the vendor: a leaf
- * that the host lacks is simply not shown.
+ * that the host lacks is simply not shown.  Who made the guest's CPU is asked of
+ * the guest's list, for the few rules in which their CPUs differ.
  *
  * Some bits mirror the guest's state of the moment (OSXSAVE, OSPKE, the APIC's
  * enable bit, the size of XSAVE's area).  kvm_update_cpuid_runtime() writes them
@@ -60,9 +61,19 @@ static const struct cpuid_word {
 	[CPUID_8000_0001_EDX] = { 0x80000001, 0, CPUID_EDX, true },
 	[CPUID_8000_0001_ECX] = { 0x80000001, 0, CPUID_ECX, true },
 	[CPUID_8000_0008_EBX] = { 0x80000008, 0, CPUID_EBX, true },
+	[CPUID_8000_0021_EAX] = { 0x80000021, 0, CPUID_EAX, true },
 };
 
 #define F(name)	(X86_FEATURE_##name)
+
+/*
+ * Facts that AMD tells in leaf 0x80000021 (APM vol. 3, E.4.21).  Not all kernels have
+ * names for them; LFENCE_RDTSC has one, but not everywhere in this word.
+ */
+#define F_NO_NESTED_DATA_BP	(CPUID_8000_0021_EAX * 32 + 0)
+#define F_LFENCE_SERIALIZES	(CPUID_8000_0021_EAX * 32 + 2)
+#define F_NULL_SEL_CLR_BASE	(CPUID_8000_0021_EAX * 32 + 6)
+#define F_NO_SMM_CTL_MSR	(CPUID_8000_0021_EAX * 32 + 9)
 
 /* What a guest may have if the host has it. */
 static const u16 supported_features[] = {
@@ -80,7 +91,7 @@ static const u16 supported_features[] = {
 	F(MOVDIR64B), F(FSRM), F(SERIALIZE), F(MD_CLEAR), F(AVX_VNNI),
 	F(LAHF_LM), F(CMP_LEGACY), F(CR8_LEGACY), F(ABM), F(SSE4A), F(MISALIGNSSE),
 	F(3DNOWPREFETCH), F(XOP), F(FMA4), F(TBM), F(TOPOEXT),
-	F(CLZERO), F(XSAVEERPTR), F(WBNOINVD),
+	F(CLZERO), F(XSAVEERPTR), F(WBNOINVD), F(VERW_CLEAR),
 	/* Facts about the FPU, not abilities. */
 	F(FDP_EXCPTN_ONLY), F(ZERO_FCS_FDS),
 	/* AVX-512: fpu.c switches its state. */
@@ -91,13 +102,17 @@ static const u16 supported_features[] = {
 	F(PCID), F(FSGSBASE), F(SMEP), F(SMAP), F(INVPCID), F(PKU), F(UMIP),
 	/* Extended state: fpu.c. */
 	F(XSAVE), F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(XSAVES),
-	/* An MSR of facts about the hardware's flaws: msr.c. */
-	F(ARCH_CAPABILITIES),
+	/* MSRs of facts about the hardware's flaws (msr.c), and flaws it has not. */
+	F(ARCH_CAPABILITIES), F(OSVW),
+	F(AMD_SSB_NO), F(BTC_NO), F(SRSO_NO), F_NO_NESTED_DATA_BP, F_LFENCE_SERIALIZES,
+	F_NULL_SEL_CLR_BASE,
+	/* A bit of EFER for each guest. */
+	F(AUTOIBRS),
 };
 
 /* What a guest may have even if the host has it not: software does it all. */
 static const u16 emulated_features[] = {
-	F(TSC_ADJUST), F(HYPERVISOR), F(ARAT),
+	F(TSC_ADJUST), F(HYPERVISOR), F(ARAT), F_NO_SMM_CTL_MSR,
 };
 
 /* A feature that is worth nothing without some extended state. */
@@ -149,6 +164,17 @@ static const struct {
 	{ X86_CR4_SMEP, F(SMEP) },
 	{ X86_CR4_SMAP, F(SMAP) },
 	{ X86_CR4_PKE, F(PKU) },
+};
+
+/* EFER bits likewise; SCE always exists. */
+static const struct {
+	u64 bits;
+	u16 feature;
+} efer_features[] = {
+	{ EFER_LME | EFER_LMA, F(LM) },
+	{ EFER_NX, F(NX) },
+	{ EFER_FFXSR, F(FXSR_OPT) },
+	{ EFER_AUTOIBRS, F(AUTOIBRS) },
 };
 
 #define CR4_ALWAYS	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | \
@@ -240,7 +266,7 @@ void kvm_set_cpu_caps(void)
 		if (xstate_features[i].xfeatures & ~kvm_caps.supported_xcr0)
 			kvm_cpu_cap_clear(xstate_features[i].feature);
 
-	/* Instructions that a guest may use only if a VM-execution control lets it. */
+	/* Instructions that the vendor must let a guest use, and be able to take away. */
 	if (!kvm_caps.has_invpcid)
 		kvm_cpu_cap_clear(F(INVPCID));
 	if (!kvm_caps.has_rdtscp) {
@@ -253,13 +279,16 @@ void kvm_set_cpu_caps(void)
 	for (i = 0; i < ARRAY_SIZE(emulated_features); i++)
 		kvm_cpu_cap_set(emulated_features[i]);
 
+	/* CPUs before Zen 3 do not tell these two, but the kernel has found them out. */
+	if (boot_cpu_has(X86_FEATURE_LFENCE_RDTSC))
+		kvm_cpu_cap_set(F_LFENCE_SERIALIZES);
+	if (!boot_cpu_has_bug(X86_BUG_NULL_SEG))
+		kvm_cpu_cap_set(F_NULL_SEL_CLR_BASE);
+
 	kvm_caps.supported_efer = EFER_SCE;
-	if (kvm_cpu_cap_has(F(LM)))
-		kvm_caps.supported_efer |= EFER_LME | EFER_LMA;
-	if (kvm_cpu_cap_has(F(NX)))
-		kvm_caps.supported_efer |= EFER_NX;
-	if (kvm_cpu_cap_has(F(FXSR_OPT)))
-		kvm_caps.supported_efer |= EFER_FFXSR;
+	for (i = 0; i < ARRAY_SIZE(efer_features); i++)
+		if (kvm_cpu_cap_has(efer_features[i].feature))
+			kvm_caps.supported_efer |= efer_features[i].bits;
 }
 
 /* ---- KVM_GET_SUPPORTED_CPUID ---- */
@@ -378,7 +407,7 @@ static int do_cpuid_xsave(struct cpuid_array *array)
 	return 0;
 }
 
-/* Leaf 0x80000008: address widths.  In EPT's reach if that is smaller. */
+/* Leaf 0x80000008: address widths, as far as the second-level page table reaches. */
 static void cpuid_entry_addresses(struct kvm_cpuid_entry2 *entry)
 {
 	u32 phys = entry->eax & 0xff;
@@ -411,7 +440,7 @@ static void do_cpuid_entry(struct kvm_cpuid_entry2 *entry)
 	case 0x80000002:/* the brand string */
 	case 0x80000003:
 	case 0x80000004:
-	case 0x80000005:/* AMD's caches */
+	case 0x80000005:/* AMD's caches and TLBs */
 	case 0x80000006:
 		break;
 	case 6:		/* ARAT alone */
@@ -428,12 +457,16 @@ static void do_cpuid_entry(struct kvm_cpuid_entry2 *entry)
 		entry->eax = BIT(KVM_FEATURE_NOP_IO_DELAY);
 		break;
 	case 0x80000000:
-		entry->eax = clamp(entry->eax, 0x80000000U, 0x8000001eU);
+		entry->eax = clamp(entry->eax, 0x80000000U, 0x80000021U);
+		/* An AMD CPU that is too old for the last leaf has something to tell there. */
+		if (entry->eax >= 0x8000001d)
+			entry->eax = 0x80000021;
 		break;
 	case 0x80000001:
 		/* AMD repeats some of leaf 1's features here, Intel does not. */
 		entry->edx |= cpuid_edx(0x80000001) & kvm_cpu_caps[CPUID_1_EDX] & AMD_ALIASES;
-		entry->ebx = 0;
+		/* Of AMD's: brand and package. */
+		entry->ebx &= ~GENMASK(27, 16);
 		break;
 	case 0x80000007:/* invariant TSC */
 		cpuid_entry_keep(entry, 0, 0, 0, BIT(8) & boot_cpu_data.x86_power);
@@ -446,6 +479,9 @@ static void do_cpuid_entry(struct kvm_cpuid_entry2 *entry)
 		break;
 	case 0x8000001a:/* hints: which instructions are fast */
 		cpuid_entry_keep(entry, 7, 0, 0, 0);
+		break;
+	case 0x80000021:/* facts, put in above */
+		cpuid_entry_keep(entry, ~0U, 0, 0, 0);
 		break;
 	default:
 		/* PMU, MONITOR, DCA, topology, SVM, ...: there, and empty. */
@@ -624,6 +660,38 @@ bool guest_cpuid_has(struct kvm_vcpu *vcpu, unsigned int x86_feature)
 }
 EXPORT_SYMBOL_GPL(guest_cpuid_has);
 
+/* Leaf 0 has the maker's 12 letters in EBX, EDX, ECX. */
+static bool guest_vendor_is(struct kvm_vcpu *vcpu, const char *vendor)
+{
+	const struct kvm_cpuid_entry2 *entry = kvm_find_cpuid_entry(vcpu, 0, 0);
+
+	return entry && !memcmp(&entry->ebx, vendor, 4) && !memcmp(&entry->edx, vendor + 4, 4) &&
+	       !memcmp(&entry->ecx, vendor + 8, 4);
+}
+
+/**
+ * guest_cpuid_is_intel() - does the guest believe that Intel made its CPU?
+ * @vcpu:	the vCPU
+ *
+ * Return: so the guest's CPUID says; false without one.
+ */
+bool guest_cpuid_is_intel(struct kvm_vcpu *vcpu)
+{
+	return guest_vendor_is(vcpu, "GenuineIntel");
+}
+EXPORT_SYMBOL_GPL(guest_cpuid_is_intel);
+
+/**
+ * guest_cpuid_is_amd() - likewise AMD, or Hygon, whose CPUs are AMD's design
+ * @vcpu:	the vCPU
+ *
+ * Return: so the guest's CPUID says; false without one.
+ */
+bool guest_cpuid_is_amd(struct kvm_vcpu *vcpu)
+{
+	return guest_vendor_is(vcpu, "AuthenticAMD") || guest_vendor_is(vcpu, "HygonGenuine");
+}
+
 static void cpuid_entry_change(struct kvm_cpuid_entry2 *entry, unsigned int x86_feature,
 			       bool has)
 {
@@ -697,15 +765,13 @@ static u64 cr4_reserved_bits(struct kvm_vcpu *vcpu)
 
 static u64 efer_reserved_bits(struct kvm_vcpu *vcpu)
 {
-	u64 reserved = ~kvm_caps.supported_efer;
+	u64 allowed = EFER_SCE;
+	unsigned int i;
 
-	if (!vcpu_may_use(vcpu, F(LM)))
-		reserved |= EFER_LME | EFER_LMA;
-	if (!vcpu_may_use(vcpu, F(NX)))
-		reserved |= EFER_NX;
-	if (!vcpu_may_use(vcpu, F(FXSR_OPT)))
-		reserved |= EFER_FFXSR;
-	return reserved;
+	for (i = 0; i < ARRAY_SIZE(efer_features); i++)
+		if (vcpu_may_use(vcpu, efer_features[i].feature))
+			allowed |= efer_features[i].bits;
+	return ~allowed;
 }
 
 static u8 guest_maxphyaddr(struct kvm_vcpu *vcpu)
@@ -886,16 +952,10 @@ int kvm_vcpu_ioctl_get_cpuid2(struct kvm_vcpu *vcpu, struct kvm_cpuid2 *cpuid,
 
 /* ---- the CPUID instruction ---- */
 
-/* By its vendor string ("GenuineIntel"); others answer 0 for what they have not. */
-static bool guest_is_intel(const struct kvm_cpuid_entry2 *basic)
-{
-	return basic->ebx == 0x756e6547 && basic->edx == 0x49656e69 && basic->ecx == 0x6c65746e;
-}
-
 /*
  * The guest asked for a leaf that is not in its list.  On Intel's CPUs a function
  * above its range's highest is answered like the highest basic one; all other
- * holes are zeros (SDM vol. 2, CPUID, "INPUT EAX = ..., out of range").
+ * holes, and others' CPUs, answer zeros (SDM vol. 2, CPUID, "INPUT EAX = ..., out of range").
  */
 static struct kvm_cpuid_entry2 *out_of_range_entry(struct kvm_vcpu *vcpu, u32 function,
 						   u32 index)
@@ -903,7 +963,7 @@ static struct kvm_cpuid_entry2 *out_of_range_entry(struct kvm_vcpu *vcpu, u32 fu
 	struct kvm_cpuid_entry2 *basic = kvm_find_cpuid_entry(vcpu, 0, 0);
 	struct kvm_cpuid_entry2 *range;
 
-	if (!basic || !guest_is_intel(basic))
+	if (!guest_cpuid_is_intel(vcpu))
 		return NULL;
 
 	/* Hypervisors' ranges begin at each 0x100; there may be several. */

@@ -55,6 +55,7 @@
 #define kvm_emulate_undecoded_mov_dr	mkvm_emulate_undecoded_mov_dr
 
 #define guest_cpuid_has			mkvm_guest_cpuid_has
+#define guest_cpuid_is_intel		mkvm_guest_cpuid_is_intel
 #define kvm_msr_allowed			mkvm_msr_allowed
 
 #endif

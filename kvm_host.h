@@ -339,14 +339,17 @@ struct kvm_vcpu_arch {
 	/* msr.c */
 	struct kvm_mtrr mtrr;
 	u64 pat;
-	u64 mcg_cap, mcg_status, mcg_ctl;
-	u64 *mce_banks;
 	u64 microcode_version;
 	u64 arch_capabilities;
 	u64 msr_platform_info;
 	u64 msr_misc_features_enables;
-	u64 feat_ctl;
+	u64 hwcr;
+	u64 osvw_id_length, osvw_status;
 	u64 wall_clock, system_time;	/* stored; kvmclock itself is not offered */
+
+	/* mce.c */
+	u64 mcg_cap, mcg_status, mcg_ctl;
+	u64 *mce_banks;
 
 	/* msr.c: time.  guest TSC = (host TSC * ratio >> frac bits) + offset */
 	u64 tsc_offset;
@@ -630,8 +633,10 @@ struct kvm_tdp_format {
  * @has_tsc_scaling: the ratio of a vCPU may differ from 1.0
  * @tsc_scaling_frac_bits: fixed-point position of the ratio
  * @max_tsc_scaling_ratio: its largest value
- * @has_invpcid, @has_rdtscp, @has_xsaves: the control bit that lets a guest
- *		use the instruction is there
+ * @has_invpcid, @has_rdtscp, @has_xsaves: a guest can use the instruction
+ * @own_msrs:	MSRs that this vendor alone has, up to a 0
+ * @ucode_rev:	IA32_UCODE_REV (AMD: PATCH_LEVEL) of a new vCPU
+ * @supported_de_cfg: bits of AMD's DE_CFG that a guest may set
  */
 struct kvm_caps {
 	u64 supported_xcr0;
@@ -647,6 +652,9 @@ struct kvm_caps {
 	bool has_invpcid;
 	bool has_rdtscp;
 	bool has_xsaves;
+	const u32 *own_msrs;
+	u64 ucode_rev;
+	u64 supported_de_cfg;
 };
 
 extern struct kvm_x86_ops kvm_x86_ops;
@@ -889,6 +897,9 @@ void kvm_vcpu_free_cpuid(struct kvm_vcpu *vcpu);
 struct kvm_cpuid_entry2 *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function, u32 index);
 /* Looks an X86_FEATURE_* up in the CPUID that userspace gave the guest. */
 bool guest_cpuid_has(struct kvm_vcpu *vcpu, unsigned int x86_feature);
+/* Whose CPU is it, by the vendor string that userspace gave the guest? */
+bool guest_cpuid_is_intel(struct kvm_vcpu *vcpu);
+bool guest_cpuid_is_amd(struct kvm_vcpu *vcpu);
 bool kvm_cpu_cap_has(unsigned int x86_feature);	/* KVM_GET_SUPPORTED_CPUID says so */
 void kvm_cpu_cap_clear(unsigned int x86_feature);
 /* CR4 (OSXSAVE, PKE), XCR0, XSS or MISC_ENABLE changed. */
@@ -913,11 +924,24 @@ int kvm_emulate_wrmsr(struct kvm_vcpu *vcpu);
 /* @type: KVM_MSR_FILTER_READ or _WRITE; kvm->srcu held */
 bool kvm_msr_allowed(struct kvm_vcpu *vcpu, u32 index, u32 type);
 int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user);
-int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap);
-int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
-u64 kvm_mce_cap_supported(void);
 int kvm_set_efer(struct kvm_vcpu *vcpu, u64 efer, bool host_initiated);
 int kvm_set_apic_base(struct kvm_vcpu *vcpu, u64 value, bool host_initiated);
+
+/* ---- mce.c ---- */
+
+#define MCI_NR_REGS		4		/* of a bank: CTL, STATUS, ADDR, MISC */
+#define HWCR_MC_STATUS_WR_EN	BIT_ULL(18)	/* of AMD's MSR_K7_HWCR */
+
+int kvm_mce_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_mce_vcpu_destroy(struct kvm_vcpu *vcpu);
+u64 kvm_mce_cap_supported(void);
+int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap);
+int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
+/* Of msr.c's table: 0, or 1: #GP. */
+int kvm_get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
+int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
+int kvm_get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
+int kvm_set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 
 /* ---- tsc.c ---- */
 

@@ -5,8 +5,9 @@
  * What an MSR is and may hold is a row of kvm_msrs[].  Most rows only say where
  * in the vCPU the value is kept and which bits are reserved; the few with side
  * effects have functions.  A row also says whether the vendor's hardware holds
- * the register (kvm_x86_ops.get_msr and set_msr).  An MSR without a row does not
- * exist: the guest gets #GP, and a VMM sees its list cut short there.
+ * the register (kvm_x86_ops.get_msr and set_msr), and whether only one vendor's
+ * CPUs have it (kvm_caps.own_msrs).  An MSR without a row does not exist: the guest
+ * gets #GP, and a VMM sees its list cut short there.
  *
  * Who asks:
  *
@@ -30,17 +31,20 @@
  *
  * Left out: PMU, speculation control, x2APIC and TSC deadline (the local APIC is
  * the VMM's), SMM, PV clocks, MPX, PT, SGX: CPUID shows none of them.  MTRRs are
- * kept but change nothing: EPT decides memory types here.
+ * kept but change nothing: EPT or nested paging decides memory types.  AMD's LS_CFG
+ * and IBS: a kernel that found them would believe that they work.
  */
 #include <linux/hash.h>
 #include <linux/kvm_para.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <asm/mce.h>
 #include "kvm_host.h"
 
-/* What an access came to.  The guest's #GP is all of them but MSR_OK. */
+/*
+ * What an access came to.  The guest's #GP is all of them but MSR_OK.  Functions of
+ * other files that read or write a register say 0 or 1: the first two of these.
+ */
 enum msr_result {
 	MSR_OK,
 	MSR_INVALID,	/* the MSR exists, but not so */
@@ -50,10 +54,11 @@ enum msr_result {
 
 #define MSR_LISTED	BIT(0)	/* in KVM_GET_MSR_INDEX_LIST, if its feature is there */
 #define MSR_VENDOR	BIT(1)	/* the vendor has the value */
-#define MSR_CANONICAL	BIT(2)	/* holds a linear address */
-#define MSR_HOST	BIT(3)	/* for the VMM alone */
-#define MSR_RO		BIT(4)	/* the guest may only read it */
-#define MSR_SINK	BIT(5)	/* writes vanish */
+#define MSR_OWN		BIT(2)	/* exists only if kvm_caps.own_msrs has it */
+#define MSR_CANONICAL	BIT(3)	/* holds a linear address */
+#define MSR_HOST	BIT(4)	/* for the VMM alone */
+#define MSR_RO		BIT(5)	/* the guest may only read it */
+#define MSR_SINK	BIT(6)	/* writes vanish */
 
 /**
  * struct kvm_msr_row - one MSR, or several in a row
@@ -169,185 +174,54 @@ static int set_mtrr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	return MSR_OK;
 }
 
+/* ---- registers that the vendor keeps ---- */
+
+static int set_vendor_msr(struct kvm_vcpu *vcpu, u32 index, u64 data)
+{
+	switch (kvm_x86_ops.set_msr(vcpu, index, data)) {
+	case 0:
+		return MSR_OK;
+	case 1:
+		return MSR_UNKNOWN;
+	default:
+		return MSR_INVALID;
+	}
+}
+
 static int set_pat(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	if (!is_valid_pat(data))
-		return MSR_INVALID;
-	return kvm_x86_ops.set_msr(vcpu, index, data);
+	return is_valid_pat(data) ? set_vendor_msr(vcpu, index, data) : MSR_INVALID;
 }
 
-/* ---- machine check: SDM 16.3 ---- */
-
-/**
- * kvm_mce_cap_supported() - KVM_X86_GET_MCE_CAP_SUPPORTED
- *
- * Return: bits of IA32_MCG_CAP that KVM_X86_SETUP_MCE takes, without the
- * number of banks (KVM_MAX_MCE_BANKS, which KVM_CAP_MCE tells).
- */
-u64 kvm_mce_cap_supported(void)
+/* Intel's CPUs check the address, AMD's keep 32 bits of it (APM vol. 2, 6.1.2). */
+static int set_sysenter_address(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	return MCG_CTL_P | MCG_SER_P;
-}
-
-static unsigned int mce_nr_banks(struct kvm_vcpu *vcpu)
-{
-	return vcpu->arch.mcg_cap & MCG_BANKCNT_MASK;
-}
-
-/* A bank's four registers, in the order of their MSRs. */
-enum { MCI_CTL, MCI_STATUS, MCI_ADDR, MCI_MISC, MCI_NR_REGS };
-
-/**
- * kvm_vcpu_ioctl_x86_setup_mce() - KVM_X86_SETUP_MCE
- * @vcpu:	the vCPU
- * @mcg_cap:	IA32_MCG_CAP
- *
- * Return: 0, or -EINVAL for no or too many banks and for unsupported bits.
- */
-int kvm_vcpu_ioctl_x86_setup_mce(struct kvm_vcpu *vcpu, u64 mcg_cap)
-{
-	unsigned int banks = mcg_cap & MCG_BANKCNT_MASK, i;
-
-	if (!banks || banks > KVM_MAX_MCE_BANKS)
-		return -EINVAL;
-	if (mcg_cap & ~(kvm_mce_cap_supported() | MCG_BANKCNT_MASK | MCG_EXT_CNT_MASK))
-		return -EINVAL;
-
-	vcpu->arch.mcg_cap = mcg_cap;
-	if (mcg_cap & MCG_CTL_P)
-		vcpu->arch.mcg_ctl = ~0ULL;
-	for (i = 0; i < banks; i++)
-		vcpu->arch.mce_banks[i * MCI_NR_REGS + MCI_CTL] = ~0ULL;
-	return 0;
-}
-
-/* An uncorrected error: #MC, or shutdown if the guest cannot take one now. */
-static void raise_machine_check(struct kvm_vcpu *vcpu, const struct kvm_x86_mce *mce, u64 *bank)
-{
-	u64 status = mce->status;
-
-	if ((vcpu->arch.mcg_status & MCG_STATUS_MCIP) ||
-	    !kvm_read_cr4_bits(vcpu, X86_CR4_MCE)) {
-		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
-		return;
-	}
-	if (bank[MCI_STATUS] & MCI_STATUS_VAL)
-		status |= MCI_STATUS_OVER;
-	bank[MCI_STATUS] = status;
-	bank[MCI_ADDR] = mce->addr;
-	bank[MCI_MISC] = mce->misc;
-	vcpu->arch.mcg_status = mce->mcg_status;
-	kvm_queue_exception(vcpu, X86_TRAP_MC);
-}
-
-/*
- * "Uncorrected, no action required": the data are lost, but nobody has used them.
- * It is logged, and raises no #MC (SDM 16.6.3).  For uncorrected errors only.
- */
-static bool is_ucna(const struct kvm_x86_mce *mce)
-{
-	return !mce->mcg_status &&
-	       !(mce->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
-}
-
-/**
- * kvm_vcpu_ioctl_x86_set_mce() - KVM_X86_SET_MCE: an error for the guest
- * @vcpu:	the vCPU, loaded
- * @mce:	the error
- *
- * Return: 0, also if the guest has switched the reporting off; -EINVAL for a
- * bank that is not there and an error that is not valid.
- */
-int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce)
-{
-	unsigned int nr = mce_nr_banks(vcpu);
-	u64 *bank;
-
-	if (mce->bank >= nr || !(mce->status & MCI_STATUS_VAL))
-		return -EINVAL;
-	bank = vcpu->arch.mce_banks + MCI_NR_REGS * array_index_nospec(mce->bank, nr);
-
-	if ((mce->status & MCI_STATUS_UC) && is_ucna(mce)) {
-		bank[MCI_ADDR] = mce->addr;
-		bank[MCI_MISC] = mce->misc;
-		bank[MCI_STATUS] = mce->status;
-		return 0;
-	}
-	if (mce->status & MCI_STATUS_UC) {
-		if ((vcpu->arch.mcg_cap & MCG_CTL_P) && vcpu->arch.mcg_ctl != ~0ULL)
-			return 0;
-		if (bank[MCI_CTL] != ~0ULL)
-			return 0;
-		raise_machine_check(vcpu, mce, bank);
-		return 0;
-	}
-
-	/* A corrected error is only logged, and never over an uncorrected one. */
-	if ((bank[MCI_STATUS] & MCI_STATUS_VAL) && (bank[MCI_STATUS] & MCI_STATUS_UC)) {
-		bank[MCI_STATUS] |= MCI_STATUS_OVER;
-		return 0;
-	}
-	bank[MCI_ADDR] = mce->addr;
-	bank[MCI_MISC] = mce->misc;
-	bank[MCI_STATUS] = mce->status | (bank[MCI_STATUS] & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0);
-	return 0;
-}
-
-static u64 *mce_bank_reg(struct kvm_vcpu *vcpu, u32 index)
-{
-	u32 n = index - MSR_IA32_MC0_CTL, limit = mce_nr_banks(vcpu) * MCI_NR_REGS;
-
-	return n < limit ? &vcpu->arch.mce_banks[array_index_nospec(n, limit)] : NULL;
-}
-
-static int get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
-{
-	u64 *reg = mce_bank_reg(vcpu, index);
-
-	if (!reg)
-		return MSR_INVALID;
-	*data = *reg;
-	return MSR_OK;
-}
-
-/* SDM 16.3.2: a guest enables errors wholesale, and can only clear STATUS. */
-static int set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
-{
-	u64 *reg = mce_bank_reg(vcpu, index);
-
-	if (!reg)
-		return MSR_INVALID;
-	switch ((index - MSR_IA32_MC0_CTL) % MCI_NR_REGS) {
-	case MCI_CTL:
-		/* Linux clears bit 0, or bit 10 on some AMD machines, for their firmware. */
-		if (data && (data | BIT(10) | BIT(0)) != ~0ULL)
+	if (is_noncanonical_address(data, vcpu)) {
+		if (guest_cpuid_is_intel(vcpu))
 			return MSR_INVALID;
-		break;
-	case MCI_STATUS:
-		if (data && !host)
-			return MSR_INVALID;
-		break;
+		data = (u32)data;
 	}
-	*reg = data;
-	return MSR_OK;
+	return set_vendor_msr(vcpu, index, data);
 }
 
-static int get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
+/* Intel's CPUs check that the upper half is 0, AMD's do not look. */
+static int set_tsc_aux(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	if (!(vcpu->arch.mcg_cap & MCG_CTL_P) && !host)
+	if (data >> 32 && guest_cpuid_is_intel(vcpu))
 		return MSR_INVALID;
-	*data = vcpu->arch.mcg_ctl;
-	return MSR_OK;
+	return set_vendor_msr(vcpu, index, (u32)data);
 }
 
-static int set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
+/* Locked by firmware, as a rule with nothing in it enabled: there is no VMX here. */
+static int set_feat_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	if (!(vcpu->arch.mcg_cap & MCG_CTL_P) && (data || !host))
+	u64 old;
+
+	if (kvm_x86_ops.get_msr(vcpu, index, &old))
+		return MSR_UNKNOWN;
+	if (!host && old & FEAT_CTL_LOCKED)
 		return MSR_INVALID;
-	if (data && data != ~0ULL)
-		return MSR_INVALID;
-	vcpu->arch.mcg_ctl = data;
-	return MSR_OK;
+	return set_vendor_msr(vcpu, index, data);
 }
 
 /* ---- registers with effects ---- */
@@ -355,6 +229,17 @@ static int set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 static int set_never(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
 	return MSR_INVALID;
+}
+
+/* For half a register: as if it did not exist to who reads it, or writes it. */
+static int get_unknown(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	return MSR_UNKNOWN;
+}
+
+static int set_unknown(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	return MSR_UNKNOWN;
 }
 
 /**
@@ -510,25 +395,46 @@ static int set_xss(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	return MSR_OK;
 }
 
-/* Locked by firmware, as a rule with nothing in it enabled: there is no VMX here. */
-static int set_feat_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
-{
-	if (!host && vcpu->arch.feat_ctl & FEAT_CTL_LOCKED)
-		return MSR_INVALID;
-	vcpu->arch.feat_ctl = data;
-	return MSR_OK;
-}
-
 /* Branch records and branch steps are not to be had, but asking is no fault. */
 static int set_debugctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
 	return data & ~(u64)(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF) ? MSR_INVALID : MSR_OK;
 }
 
-/* Some AMD kernels switch workarounds on here that a guest has no need of. */
+/*
+ * AMD's hardware configuration.  McStatusWrEn lets a guest inject errors into itself
+ * (mce.c), TscFreqSel says that the TSC counts at the rate of P-state 0, which old
+ * kernels want to see.  What kernels set besides are workarounds (no TLB caching of
+ * page tables, no flush filter, IGNNE) that a guest has no need of: they vanish.
+ */
+#define HWCR_IGNORED	(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))
+#define HWCR_TSC_FREQ_SEL BIT_ULL(24)
+
 static int set_hwcr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	return data & ~(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8)) ? MSR_INVALID : MSR_OK;
+	data &= ~HWCR_IGNORED;
+	if (data & ~(HWCR_MC_STATUS_WR_EN | HWCR_TSC_FREQ_SEL))
+		return MSR_INVALID;
+	vcpu->arch.hwcr = data;
+	return MSR_OK;
+}
+
+/*
+ * AMD's family 15h shares an instruction cache between two cores, and its kernels
+ * switch a filter of it off, with the bits of 0x1e; guests find it done.  No other
+ * CPU has the register, but there too AMD's kernels may look.
+ */
+static int get_ic_cfg(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	struct kvm_cpuid_entry2 *entry = kvm_find_cpuid_entry(vcpu, 1, 0);
+	unsigned int model;
+
+	if (!entry || !guest_cpuid_is_amd(vcpu))
+		return MSR_UNKNOWN;
+	model = (entry->eax >> 4 & 0xf) | (entry->eax >> 12 & 0xf0);
+	*data = (entry->eax >> 8 & 0xf) == 0xf && (entry->eax >> 20 & 0xff) == 0x15 - 0xf &&
+		model >= 0x2 && model < 0x20 ? 0x1e : 0;
+	return MSR_OK;
 }
 
 /* ---- what a VM may know about its host: the feature MSRs ---- */
@@ -555,11 +461,40 @@ static int set_arch_capabilities(struct kvm_vcpu *vcpu, u32 index, u64 data, boo
 	return MSR_OK;
 }
 
+/*
+ * AMD's "OS visible workarounds": a list of flaws, by number, that a kernel may have to
+ * work around (APM vol. 2, appendix E).  Bits 1 and 2 (timers that stop while the
+ * CPU sleeps) are the hypervisor's work.
+ */
+static u64 osvw_id_length, osvw_status;
+
+static void read_osvw(void)
+{
+	osvw_id_length = 0;
+	osvw_status = 0;
+	if (!kvm_cpu_cap_has(X86_FEATURE_OSVW) ||
+	    rdmsrl_safe(MSR_AMD64_OSVW_ID_LENGTH, &osvw_id_length) ||
+	    rdmsrl_safe(MSR_AMD64_OSVW_STATUS, &osvw_status))
+		return;
+	/* If the CPU tells nothing, it may have the flaw of bit 0: some of family 10h do. */
+	if (!osvw_id_length)
+		osvw_status = boot_cpu_data.x86 == 0x10;
+	osvw_id_length = max(osvw_id_length, 3ULL);
+	osvw_status &= ~(u64)(BIT(1) | BIT(2));
+}
+
+/* The last one is there only if it has something to say. */
 static const u32 feature_msrs[] = {
 	MSR_IA32_UCODE_REV,
 	MSR_IA32_ARCH_CAPABILITIES,
 	MSR_IA32_PERF_CAPABILITIES,
+	MSR_AMD64_DE_CFG,
 };
+
+static unsigned int nr_feature_msrs(void)
+{
+	return ARRAY_SIZE(feature_msrs) - !kvm_caps.supported_de_cfg;
+}
 
 static int get_feature_msr(u32 index, u64 *data)
 {
@@ -574,6 +509,9 @@ static int get_feature_msr(u32 index, u64 *data)
 	case MSR_IA32_PERF_CAPABILITIES:
 		*data = 0;	/* no PMU */
 		return MSR_OK;
+	case MSR_AMD64_DE_CFG:
+		*data = kvm_caps.supported_de_cfg;
+		return *data ? MSR_OK : MSR_UNKNOWN;
 	default:
 		return MSR_UNKNOWN;
 	}
@@ -596,15 +534,19 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	VENDOR(MSR_GS_BASE, MSR_CANONICAL),
 	VENDOR(MSR_KERNEL_GS_BASE, MSR_CANONICAL | MSR_LISTED),
 	VENDOR(MSR_IA32_SYSENTER_CS, MSR_LISTED),
-	VENDOR(MSR_IA32_SYSENTER_ESP, MSR_CANONICAL | MSR_LISTED),
-	VENDOR(MSR_IA32_SYSENTER_EIP, MSR_CANONICAL | MSR_LISTED),
+	VENDOR(MSR_IA32_SYSENTER_ESP, MSR_LISTED, .set = set_sysenter_address),
+	VENDOR(MSR_IA32_SYSENTER_EIP, MSR_LISTED, .set = set_sysenter_address),
 	VENDOR(MSR_STAR, MSR_LISTED),
 	VENDOR(MSR_LSTAR, MSR_CANONICAL | MSR_LISTED),
 	VENDOR(MSR_CSTAR, MSR_CANONICAL | MSR_LISTED),
 	VENDOR(MSR_SYSCALL_MASK, MSR_LISTED, .reserved = HIGH_HALF),
-	VENDOR(MSR_TSC_AUX, MSR_LISTED, .reserved = HIGH_HALF,
-	       .feature = X86_FEATURE_RDTSCP, .feature2 = X86_FEATURE_RDPID),
+	VENDOR(MSR_TSC_AUX, MSR_LISTED, .feature = X86_FEATURE_RDTSCP,
+	       .feature2 = X86_FEATURE_RDPID, .set = set_tsc_aux),
 	VENDOR(MSR_IA32_CR_PAT, MSR_LISTED, .set = set_pat),
+	/* One vendor's alone; the vendor knows the rules. */
+	VENDOR(MSR_VM_CR, MSR_OWN),
+	VENDOR(MSR_VM_HSAVE_PA, MSR_OWN | MSR_LISTED),
+	VENDOR(MSR_AMD64_DE_CFG, MSR_OWN),
 
 	/* Mode, time, identity. */
 	ROW(MSR_EFER, FIELD(efer), .set = set_msr_efer),
@@ -620,8 +562,8 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	    .set = set_platform_info),
 	ROW(MSR_MISC_FEATURES_ENABLES, FIELD(msr_misc_features_enables), .flags = MSR_LISTED,
 	    .reserved = ~(u64)MSR_MISC_FEATURES_ENABLES_CPUID_FAULT, .set = set_misc_features),
-	ROW(MSR_IA32_FEAT_CTL, FIELD(feat_ctl), .flags = MSR_LISTED,
-	    .reserved = ~(u64)FEAT_CTL_LOCKED, .set = set_feat_ctl),
+	VENDOR(MSR_IA32_FEAT_CTL, MSR_OWN | MSR_LISTED, .reserved = ~(u64)FEAT_CTL_LOCKED,
+	       .set = set_feat_ctl),
 	ROW(MSR_IA32_UCODE_REV, FIELD(microcode_version), .flags = MSR_LISTED,
 	    .set = set_ucode_rev),
 	ROW(MSR_IA32_ARCH_CAPABILITIES, FIELD(arch_capabilities), .flags = MSR_LISTED | MSR_RO,
@@ -643,9 +585,10 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* Machine check.  The banks are not listed: how many there are varies. */
 	ROW(MSR_IA32_MCG_CAP, FIELD(mcg_cap), .set = set_never),
 	ROW(MSR_IA32_MCG_STATUS, FIELD(mcg_status), .flags = MSR_LISTED),
-	ROW(MSR_IA32_MCG_CTL, .flags = MSR_LISTED, .get = get_mcg_ctl, .set = set_mcg_ctl),
-	ROW(MSR_IA32_MC0_CTL, .count = KVM_MAX_MCE_BANKS * MCI_NR_REGS, .get = get_mce_bank,
-	    .set = set_mce_bank),
+	ROW(MSR_IA32_MCG_CTL, .flags = MSR_LISTED, .get = kvm_get_mcg_ctl,
+	    .set = kvm_set_mcg_ctl),
+	ROW(MSR_IA32_MC0_CTL, .count = KVM_MAX_MCE_BANKS * MCI_NR_REGS,
+	    .get = kvm_get_mce_bank, .set = kvm_set_mce_bank),
 	CONST(MSR_IA32_P5_MC_ADDR, 2, 0),
 
 	/* QEMU stores these for every guest; to a guest they are not offered. */
@@ -658,7 +601,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	CONST(MSR_IA32_PLATFORM_ID, 1, 0),
 	CONST(MSR_IA32_EBL_CR_POWERON, 1, 0),
 	CONST(MSR_EBC_FREQUENCY_ID, 1, 1 << 24),	/* the P4's bus: 133 MHz */
-	SINK(MSR_IA32_UCODE_WRITE, 1, 0),
+	ROW(MSR_IA32_UCODE_WRITE, .flags = MSR_SINK, .get = get_unknown),
 	CONST(MSR_FSB_FREQ, 1, 3),			/* the Core's: 166 MHz */
 	SINK(MSR_IA32_BBL_CR_CTL3, 1, 0xbe702111),	/* "L2 cache present" */
 	/* Counters that never count: an NMI watchdog finds that out by itself. */
@@ -677,21 +620,24 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* AMD's likewise. */
 	SINK(MSR_K7_EVNTSEL0, 8, 0),			/* and the counters */
 	CONST(MSR_AMD64_SYSCFG, 1, 0),
-	ROW(MSR_K7_HWCR, .set = set_hwcr),
+	ROW(MSR_K7_HWCR, FIELD(hwcr), .flags = MSR_LISTED, .set = set_hwcr),
 	CONST(MSR_K8_TOP_MEM1, 1, 0),
-	SINK(MSR_K7_CLK_CTL, 1, 0),
+	SINK(MSR_K7_CLK_CTL, 1, 0x20000000),		/* a delay, as the K7 has it */
 	CONST(MSR_K8_TOP_MEM2, 1, 0),
 	SINK(MSR_AMD64_NB_CFG, 1, 0),
-	SINK(MSR_AMD64_PATCH_LOADER, 1, 0),
+	ROW(MSR_AMD64_PATCH_LOADER, .flags = MSR_SINK, .get = get_unknown),
 	CONST(MSR_K8_INT_PENDING_MSG, 1, 0),
 	CONST(MSR_FAM10H_MMIO_CONF_BASE, 1, 0),
 	CONST(MSR_AMD_PERF_CTL, 1, 0),
 	CONST(MSR_K8_TSEG_ADDR, 2, 0),			/* and its mask */
-	SINK(MSR_VM_HSAVE_PA, 1, 0),
+	SINK(MSR_VM_HSAVE_PA, 1, 0),			/* where it is nobody's own */
 	SINK(MSR_AMD64_DC_CFG, 1, 0),
-	CONST(MSR_AMD64_TW_CFG, 1, 0),
+	SINK(MSR_AMD64_TW_CFG, 1, 0),
 	SINK(MSR_AMD64_BU_CFG2, 1, 0),
 	SINK(MSR_F15H_EX_CFG, 1, 0),
+	ROW(MSR_F15H_IC_CFG, .get = get_ic_cfg, .set = set_unknown),
+	ROW(MSR_AMD64_OSVW_ID_LENGTH, FIELD(osvw_id_length), .feature = X86_FEATURE_OSVW),
+	ROW(MSR_AMD64_OSVW_STATUS, FIELD(osvw_status), .feature = X86_FEATURE_OSVW),
 };
 
 /* ---- finding a row ---- */
@@ -711,8 +657,9 @@ static void msr_hash_add(u32 index, unsigned int row)
 {
 	unsigned int i = hash_32(index, MSR_HASH_BITS);
 
-	while (msr_hash[i].row)
-		i = (i + 1) % ARRAY_SIZE(msr_hash);
+	for (; msr_hash[i].row; i = (i + 1) % ARRAY_SIZE(msr_hash))
+		if (msr_hash[i].index == index)
+			return;		/* the first row counts */
 	msr_hash[i].index = index;
 	msr_hash[i].row = row + 1;
 }
@@ -726,6 +673,18 @@ static const struct kvm_msr_row *find_msr(u32 index)
 			return &kvm_msrs[array_index_nospec(msr_hash[i].row - 1,
 							    ARRAY_SIZE(kvm_msrs))];
 	return NULL;
+}
+
+static bool is_there(const struct kvm_msr_row *row)
+{
+	const u32 *own = kvm_caps.own_msrs;
+
+	if (!(row->flags & MSR_OWN))
+		return true;
+	while (own && *own)
+		if (*own++ == row->index)
+			return true;
+	return false;
 }
 
 static bool is_listed(const struct kvm_msr_row *row)
@@ -748,10 +707,13 @@ void kvm_init_msr_lists(void)
 	if (kvm_cpu_cap_has(X86_FEATURE_ARCH_CAPABILITIES) &&
 	    !rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &supported_arch_capabilities))
 		supported_arch_capabilities &= ARCH_CAP_FACTS;
+	read_osvw();
 
 	memset(msr_hash, 0, sizeof(msr_hash));
 	msr_list_len = 0;
 	for (row = 0; row < ARRAY_SIZE(kvm_msrs); row++) {
+		if (!is_there(&kvm_msrs[row]))
+			continue;
 		for (i = 0; i < max_t(unsigned int, kvm_msrs[row].count, 1); i++) {
 			msr_hash_add(kvm_msrs[row].index + i, row);
 			if (is_listed(&kvm_msrs[row]) && msr_list_len < ARRAY_SIZE(msr_list))
@@ -804,18 +766,9 @@ int kvm_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host_initiated
 static int set_msr_without_field(struct kvm_vcpu *vcpu, const struct kvm_msr_row *row,
 				 u32 index, u64 data)
 {
-	if (row->flags & MSR_SINK)
-		return MSR_OK;
-	if (!(row->flags & MSR_VENDOR))
-		return data == row->value ? MSR_OK : MSR_INVALID;
-	switch (kvm_x86_ops.set_msr(vcpu, index, data)) {
-	case 0:
-		return MSR_OK;
-	case 1:
-		return MSR_UNKNOWN;
-	default:
-		return MSR_INVALID;
-	}
+	if (row->flags & MSR_VENDOR)
+		return set_vendor_msr(vcpu, index, data);
+	return row->flags & MSR_SINK || data == row->value ? MSR_OK : MSR_INVALID;
 }
 
 /**
@@ -1098,7 +1051,7 @@ int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user)
 int kvm_get_msr_index_list(struct kvm_msr_list __user *user, bool features)
 {
 	const u32 *list = features ? feature_msrs : msr_list;
-	u32 n = features ? ARRAY_SIZE(feature_msrs) : msr_list_len;
+	u32 n = features ? nr_feature_msrs() : msr_list_len;
 	u32 room;
 
 	if (get_user(room, &user->nmsrs) || put_user(n, &user->nmsrs))
@@ -1189,15 +1142,14 @@ int kvm_msr_vcpu_create(struct kvm_vcpu *vcpu)
 
 	if (r)
 		return r;
-	vcpu->arch.mce_banks = kcalloc(KVM_MAX_MCE_BANKS, MCI_NR_REGS * sizeof(u64),
-				       GFP_KERNEL_ACCOUNT);
-	if (!vcpu->arch.mce_banks)
-		return -ENOMEM;
-	/* A VMM may use the banks without having set them up. */
-	vcpu->arch.mcg_cap = KVM_MAX_MCE_BANKS;
+	r = kvm_mce_vcpu_create(vcpu);
+	if (r)
+		return r;
 	vcpu->arch.arch_capabilities = supported_arch_capabilities;
 	vcpu->arch.msr_platform_info = MSR_PLATFORM_INFO_CPUID_FAULT;
-	vcpu->arch.microcode_version = BIT_ULL(32);
+	vcpu->arch.microcode_version = kvm_caps.ucode_rev;
+	vcpu->arch.osvw_id_length = osvw_id_length;
+	vcpu->arch.osvw_status = osvw_status;
 	return 0;
 }
 
@@ -1207,8 +1159,7 @@ int kvm_msr_vcpu_create(struct kvm_vcpu *vcpu)
  */
 void kvm_msr_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
-	kfree(vcpu->arch.mce_banks);
-	vcpu->arch.mce_banks = NULL;
+	kvm_mce_vcpu_destroy(vcpu);
 }
 
 /**
@@ -1224,7 +1175,7 @@ void kvm_msr_vcpu_reset(struct kvm_vcpu *vcpu)
 	memset(&vcpu->arch.mtrr, 0, sizeof(vcpu->arch.mtrr));
 	vcpu->arch.ia32_misc_enable = MISC_ENABLE_WIRED;
 	vcpu->arch.msr_misc_features_enables = 0;
-	vcpu->arch.feat_ctl = 0;
+	vcpu->arch.hwcr = 0;
 	vcpu->arch.mcg_status = 0;
 	vcpu->arch.wall_clock = 0;
 	vcpu->arch.system_time = 0;

@@ -336,6 +336,11 @@ static void svm_vcpu_reset(struct kvm_vcpu *vcpu)
 	svm->await_iret = false;
 	svm->nmi_step = false;
 	svm->tsc_aux = 0;
+	svm->sysenter_esp = 0;
+	svm->sysenter_eip = 0;
+	svm->vm_cr = 0;
+	svm->hsave_pa = 0;
+	svm->de_cfg = 0;
 }
 
 /* ---- a vCPU on a CPU ---- */

@@ -121,6 +121,8 @@ struct vcpu_svm {
 
 	bool guest_state_loaded;
 	u64 tsc_aux;
+	u64 sysenter_esp, sysenter_eip;
+	u64 vm_cr, hsave_pa, de_cfg;	/* the guest's own; nothing follows from them */
 };
 
 static inline struct vcpu_svm *to_svm(struct kvm_vcpu *vcpu)

@@ -107,6 +107,14 @@ static void svm_read_features(struct svm_features *f)
 /* Tell the generic core what it may offer to guests. */
 static void svm_set_caps(void)
 {
+	static const u32 own_msrs[] = { MSR_VM_CR, MSR_VM_HSAVE_PA, MSR_AMD64_DE_CFG, 0 };
+
+	kvm_caps.own_msrs = own_msrs;
+	kvm_caps.ucode_rev = 0x01000065;	/* what Linux' KVM says: high enough for guests */
+	/* "LFENCE waits", which the host's kernel has seen to. */
+	if (boot_cpu_has(X86_FEATURE_LFENCE_RDTSC))
+		kvm_caps.supported_de_cfg = MSR_AMD64_DE_CFG_LFENCE_SERIALIZE;
+
 	/* No control bit: what the CPU has a guest has, or an intercept takes it. */
 	kvm_caps.has_invpcid = boot_cpu_has(X86_FEATURE_INVPCID);
 	kvm_caps.has_rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP);

@@ -316,10 +316,6 @@ static u64 *svm_msr_in_vmcb(struct kvm_vcpu *vcpu, u32 index)
 		return &save->sfmask;
 	case MSR_IA32_SYSENTER_CS:
 		return &save->sysenter_cs;
-	case MSR_IA32_SYSENTER_ESP:
-		return &save->sysenter_esp;
-	case MSR_IA32_SYSENTER_EIP:
-		return &save->sysenter_eip;
 	}
 	return NULL;
 }
@@ -347,6 +343,21 @@ int svm_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data)
 	case MSR_TSC_AUX:
 		*data = to_svm(vcpu)->tsc_aux;
 		return 0;
+	case MSR_IA32_SYSENTER_ESP:
+		*data = to_svm(vcpu)->sysenter_esp;
+		return 0;
+	case MSR_IA32_SYSENTER_EIP:
+		*data = to_svm(vcpu)->sysenter_eip;
+		return 0;
+	case MSR_VM_CR:
+		*data = to_svm(vcpu)->vm_cr;
+		return 0;
+	case MSR_VM_HSAVE_PA:
+		*data = to_svm(vcpu)->hsave_pa;
+		return 0;
+	case MSR_AMD64_DE_CFG:
+		*data = to_svm(vcpu)->de_cfg;
+		return 0;
 	}
 	return 1;
 }
@@ -360,13 +371,35 @@ static void svm_set_tsc_aux(struct vcpu_svm *svm, u64 data)
 	preempt_enable();
 }
 
+/*
+ * An AMD CPU has but 32 bits of SYSENTER's addresses, and VMSAVE gives no more back
+ * (APM vol. 2, 6.1.2).  A guest that was told it has an Intel CPU finds 64 when it
+ * looks; SYSENTER itself is undefined in long mode here, whoever asks.
+ */
+static u64 svm_sysenter_address(struct kvm_vcpu *vcpu, u64 data)
+{
+	return guest_cpuid_is_intel(vcpu) ? data : (u32)data;
+}
+
+/* Once it is locked, it stays so, and SVM as off or on as it is (APM 15.30.1). */
+static int svm_set_vm_cr(struct vcpu_svm *svm, u64 data)
+{
+	u64 fixed = svm->vm_cr & SVM_VM_CR_SVM_LOCK_MASK ?
+		    SVM_VM_CR_SVM_LOCK_MASK | SVM_VM_CR_SVM_DIS_MASK : 0;
+
+	if (data & ~SVM_VM_CR_VALID_MASK)
+		return -EINVAL;
+	svm->vm_cr = (data & ~fixed) | (svm->vm_cr & fixed);
+	return 0;
+}
+
 /**
  * svm_set_msr() - write an MSR that SVM or this file keeps
  * @vcpu: loaded vCPU
  * @index: ECX of WRMSR
  * @data: EDX:EAX; msr.c has checked that the architecture allows it
  *
- * Return: 0, or 1 if the MSR is not kept here.
+ * Return: 0; 1 if the MSR is not kept here; -EINVAL if it cannot have this value.
  */
 int svm_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data)
 {
@@ -385,6 +418,26 @@ int svm_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data)
 		return 0;
 	case MSR_TSC_AUX:
 		svm_set_tsc_aux(svm, data);
+		return 0;
+	case MSR_IA32_SYSENTER_ESP:
+		svm->sysenter_esp = svm_sysenter_address(vcpu, data);
+		svm->vmcb->save.sysenter_esp = svm->sysenter_esp;
+		return 0;
+	case MSR_IA32_SYSENTER_EIP:
+		svm->sysenter_eip = svm_sysenter_address(vcpu, data);
+		svm->vmcb->save.sysenter_eip = svm->sysenter_eip;
+		return 0;
+	case MSR_VM_CR:
+		return svm_set_vm_cr(svm, data);
+	case MSR_VM_HSAVE_PA:
+		if (data & (vcpu->arch.reserved_gpa_bits | ~PAGE_MASK))
+			return -EINVAL;
+		svm->hsave_pa = data;
+		return 0;
+	case MSR_AMD64_DE_CFG:
+		if (data & ~kvm_caps.supported_de_cfg)
+			return -EINVAL;
+		svm->de_cfg = data;
 		return 0;
 	}
 	return 1;
@@ -423,9 +476,8 @@ void svm_write_tsc_offset(struct kvm_vcpu *vcpu)
 
 /*
  * MSRs that the guest reaches itself, as far as the VMM's filter lets it.  VMLOAD
- * and VMSAVE switch them all.  SYSENTER's two addresses are not among them: an
- * AMD CPU keeps but 32 bits of each, and a guest that was told it has an Intel CPU
- * may count on 64.
+ * and VMSAVE switch them all.  SYSENTER's two addresses are not among them: see
+ * svm_sysenter_address().
  */
 static const u32 svm_passthrough_msrs[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR,
@@ -466,13 +518,11 @@ void svm_update_intercepts(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
 	u64 disabled = vcpu->kvm->arch.disabled_exits;
-	bool rdtscp = guest_cpuid_has(vcpu, X86_FEATURE_RDTSCP) ||
-		      guest_cpuid_has(vcpu, X86_FEATURE_RDPID);
 
 	svm_set_intercept(svm, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_BP,
 			  vcpu->arch.guest_debug & KVM_GUESTDBG_USE_SW_BP);
-	/* What CPUID does not offer must raise #UD. */
-	svm_set_intercept(svm, INTERCEPT_RDTSCP, !rdtscp);
+	/* What CPUID does not offer must raise #UD.  RDPID cannot be taken away. */
+	svm_set_intercept(svm, INTERCEPT_RDTSCP, !guest_cpuid_has(vcpu, X86_FEATURE_RDTSCP));
 	svm_set_intercept(svm, INTERCEPT_INVPCID,
 			  kvm_caps.has_invpcid && !guest_cpuid_has(vcpu, X86_FEATURE_INVPCID));
 	if (disabled & KVM_X86_DISABLE_EXITS_HLT)

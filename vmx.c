@@ -511,6 +511,7 @@ static void vmx_vcpu_reset(struct kvm_vcpu *vcpu)
 	vmx->seg_valid = 0;
 	vmx->msr_guest_kernel_gs_base = 0;
 	memset(vmx->guest_msrs, 0, sizeof(vmx->guest_msrs));
+	vmx->feat_ctl = 0;
 	vmcs_write32(GUEST_SYSENTER_CS, 0);
 	vmcs_writel(GUEST_SYSENTER_ESP, 0);
 	vmcs_writel(GUEST_SYSENTER_EIP, 0);

@@ -116,6 +116,7 @@ struct vcpu_vmx {
 	bool guest_state_loaded;
 	u64 msr_guest_kernel_gs_base;
 	u64 guest_msrs[VMX_MAX_GUEST_MSRS];
+	u64 feat_ctl;
 	u16 host_fs_sel, host_gs_sel, host_ds_sel, host_es_sel, host_ldt_sel;
 	unsigned long host_fs_base;
 	unsigned long host_cr3;

@@ -249,6 +249,10 @@ static int vmx_check_support(void)
 /* Tell the generic core what it may offer to guests. */
 static void vmx_set_caps(void)
 {
+	static const u32 own_msrs[] = { MSR_IA32_FEAT_CTL, 0 };
+
+	kvm_caps.own_msrs = own_msrs;
+	kvm_caps.ucode_rev = BIT_ULL(32);	/* the revision is the upper half */
 	kvm_caps.has_invpcid = vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_INVPCID;
 	kvm_caps.has_rdtscp = vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_RDTSCP;
 	kvm_caps.has_xsaves = vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_XSAVES;

@@ -413,6 +413,9 @@ int vmx_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data)
 	case MSR_IA32_CR_PAT:
 		*data = vcpu->arch.pat;
 		return 0;
+	case MSR_IA32_FEAT_CTL:
+		*data = vmx->feat_ctl;
+		return 0;
 	}
 	slot = vmx_guest_msr_slot(index);
 	if (slot < 0)
@@ -458,6 +461,9 @@ int vmx_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data)
 	case MSR_IA32_CR_PAT:
 		vcpu->arch.pat = data;
 		vmcs_write64(GUEST_IA32_PAT, data);
+		return 0;
+	case MSR_IA32_FEAT_CTL:
+		vmx->feat_ctl = data;
 		return 0;
 	}
 	slot = vmx_guest_msr_slot(index);

@@ -468,10 +468,10 @@ unsigned int vmcb_explain_invalid(const struct vmcb *vmcb, const struct vmcb_che
 	broken = vmcb_check(vmcb, env, print_violation, &expl);
 	if (broken)
 		line_add(line, "%u broken rule%s.", broken, broken == 1 ? "" : "s");
-	else if (vmcb->control.clean)
-		line_add(line, "All rules checked hold, but the processor may use a copy of what is clean.");
 	else
-		line_add(line, "All rules checked hold; see vmcb_rules.h for those left out.");
+		line_add(line, "All rules checked hold; %s.", vmcb->control.clean ?
+			 "the processor may have used a copy of what is marked clean" :
+			 "see vmcb_rules.h for those left out");
 	line_flush(line);
 	return broken;
 }

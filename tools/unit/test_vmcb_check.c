@@ -700,7 +700,7 @@ static void test_explain(void)
 	set_field(VMCB_FIELD_CLEAN, BIT(5));
 	output_lines = 0;
 	tap_ok(vmcb_explain_invalid(&page.vmcb, &processor, keep_line, NULL) == 0 &&
-	       output_has("a copy of what is clean") && output_has("CRx, EFER"),
+	       output_has("a copy of what is marked clean") && output_has("CRx, EFER"),
 	       "no rule broken, but groups are clean");
 }
 

@@ -146,7 +146,7 @@ static inline void decode_pat(struct line *line, u64 value)
 	for (i = 0; i < 8; i++) {
 		u8 type = value >> (8 * i);
 
-		line_item(line, i == 0, type < sizeof(types) / sizeof(types[0]) ? types[type] : "?");
+		line_item(line, i == 0, type < ARRAY_SIZE(types) ? types[type] : "?");
 	}
 }
 

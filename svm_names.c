@@ -319,11 +319,14 @@ static void decode_segment(struct line *line, const struct shown *shown)
 
 	line_add(line, " selector 0x%04x, base 0x%llx, limit 0x%x,", seg->selector,
 		 (unsigned long long)seg->base, seg->limit);
+	if (!(attrib & SVM_SELECTOR_P_MASK)) {
+		line_item(line, true, "not present");
+		return;
+	}
 	decode_descriptor_type(line, attrib);
 	scnprintf(text, sizeof(text), "DPL %u",
 		  (attrib & SVM_SELECTOR_DPL_MASK) >> SVM_SELECTOR_DPL_SHIFT);
 	line_item(line, false, text);
-	line_item(line, false, attrib & SVM_SELECTOR_P_MASK ? "present" : "not present");
 	if (attrib & SVM_SELECTOR_S_MASK)
 		line_item(line, false, attrib & SVM_SELECTOR_L_MASK ? "64-bit" :
 				       attrib & SVM_SELECTOR_DB_MASK ? "32-bit" : "16-bit");
@@ -389,20 +392,20 @@ static void print_field(struct line *line, const struct vmcb *vmcb, enum vmcb_fi
  * @print: takes each line
  * @ctx: passed to @print
  *
- * Some 90 lines: the caller limits the rate.
+ * FS, GS, TR, LDTR and the MSRs of system calls are as of the last VMSAVE.  Some
+ * 90 lines: the caller limits the rate.
  */
 void vmcb_dump(const struct vmcb *vmcb, vmcb_print_fn print, void *ctx)
 {
 	struct line line = { .print = print, .ctx = ctx };
-	enum vmcb_field field;
+	enum vmcb_field field = 0;
 
 	print(ctx, "VMCB control area:");
-	for (field = 0; field < VMCB_NR_FIELDS; field++) {
-		/* The first field of the save area ends the control area. */
-		if (field == VMCB_FIELD_ES)
-			print(ctx, "VMCB save area (FS, GS, TR, LDTR and the system call MSRs as of the last VMSAVE):");
+	for (; fields[field].offset < offsetof(struct vmcb, save); field++)
 		print_field(&line, vmcb, field, false);
-	}
+	print(ctx, "VMCB save area (part of it as of the last VMSAVE):");
+	for (; field < VMCB_NR_FIELDS; field++)
+		print_field(&line, vmcb, field, false);
 }
 
 /* ------------------------------------------------------- a failed VMRUN, in full */
@@ -465,10 +468,10 @@ unsigned int vmcb_explain_invalid(const struct vmcb *vmcb, const struct vmcb_che
 	broken = vmcb_check(vmcb, env, print_violation, &expl);
 	if (broken)
 		line_add(line, "%u broken rule%s.", broken, broken == 1 ? "" : "s");
-	else if (vmcb->control.clean)
-		line_add(line, "All rules checked hold, but the processor may have used its own copy of what is marked clean.");
 	else
-		line_add(line, "All rules checked hold; see vmcb_rules.h for those left out.");
+		line_add(line, "All rules checked hold; %s.", vmcb->control.clean ?
+			 "the processor may have used a copy of what is marked clean" :
+			 "see vmcb_rules.h for those left out");
 	line_flush(line);
 	return broken;
 }

@@ -181,7 +181,8 @@
 #define VMCB_CONTROL_LIST(X)						\
 	X(INTERCEPT_CR, control.intercepts[INTERCEPT_CR], INTERCEPT, "Intercepts, CRs") \
 	X(INTERCEPT_DR, control.intercepts[INTERCEPT_DR], INTERCEPT, "Intercepts, DRs") \
-	X(INTERCEPT_EXCP, control.intercepts[INTERCEPT_EXCEPTION], INTERCEPT, "Intercepts, exceptions") \
+	X(INTERCEPT_EXCP, control.intercepts[INTERCEPT_EXCEPTION], INTERCEPT,	\
+	  "Intercepts, exceptions")					\
 	X(INTERCEPT_3, control.intercepts[INTERCEPT_WORD3], INTERCEPT, "Intercepts, word 3") \
 	X(INTERCEPT_4, control.intercepts[INTERCEPT_WORD4], INTERCEPT, "Intercepts, word 4") \
 	X(INTERCEPT_5, control.intercepts[INTERCEPT_WORD5], INTERCEPT, "Intercepts, word 5") \

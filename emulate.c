@@ -11,7 +11,7 @@
  *   exec_push() ...	the stack, CALL, JMP, RET
  *   exec_in() ...	port I/O
  *   exec_string()	string instructions, REP or not
- *   exec_vector()	SSE and AVX moves
+ *   emul_exec_vector()	SSE and AVX moves (emulate_vec.c)
  *   emul_exec_system()	control and debug registers (emulate_sys.c)
  *
  * Each goes the same way: linear address with all segment checks, reads, the
@@ -34,14 +34,6 @@
 #define TSS_MIN_LIMIT	103
 #define TSS_TYPE_BUSY	11	/* 32 or 64-bit, busy */
 #define TSS_TYPE_AVAIL	9
-
-#define XCR0_SSE_AVX	6	/* XCR0[2:1], SDM vol. 1, 13.3 */
-
-union vec {
-	u8 byte[32];
-	u32 dword[8];
-	u64 qword[4];
-};
 
 /* ---- segmentation ------------------------------------------------------ */
 
@@ -131,8 +123,18 @@ static int check_alignment(struct x86_emulate_ctxt *ctxt, u64 linear,
 	return emul_fault0(ctxt, AC_VECTOR);
 }
 
-static int mem_read(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf,
-		    unsigned int bytes, unsigned int access)
+/**
+ * emul_mem_read() - read memory, checking alignment
+ * @ctxt: the context
+ * @linear: where, segmentation done; may wrap at the top of the address space
+ * @buf: where to
+ * @bytes: 1..X86EMUL_MAX_OPERAND
+ * @access: X86EMUL_ACC_*
+ *
+ * Return: enum x86emul_rc.
+ */
+int emul_mem_read(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf,
+		  unsigned int bytes, unsigned int access)
 {
 	unsigned int first = before_wrap(ctxt, linear, bytes);
 	int rc = check_alignment(ctxt, linear, bytes);
@@ -160,8 +162,17 @@ static int mem_probe(struct x86_emulate_ctxt *ctxt, u64 linear,
 	return rc;
 }
 
-static int mem_write(struct x86_emulate_ctxt *ctxt, u64 linear, const void *buf,
-		     unsigned int bytes)
+/**
+ * emul_mem_write() - write memory, checking alignment
+ * @ctxt: the context
+ * @linear: where, segmentation done; may wrap at the top of the address space
+ * @buf: what
+ * @bytes: 1..X86EMUL_MAX_OPERAND
+ *
+ * Return: enum x86emul_rc.
+ */
+int emul_mem_write(struct x86_emulate_ctxt *ctxt, u64 linear, const void *buf,
+		   unsigned int bytes)
 {
 	unsigned int first = before_wrap(ctxt, linear, bytes);
 	unsigned int rest = bytes - first, access = X86EMUL_ACC_WRITE;
@@ -272,7 +283,7 @@ int emul_rm_load(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
 	}
 	*val = 0;
 	rc = emul_rm_locate(ctxt, bytes, access);
-	return rc ? rc : mem_read(ctxt, ctxt->d.linear, val, bytes, access);
+	return rc ? rc : emul_mem_read(ctxt, ctxt->d.linear, val, bytes, access);
 }
 
 /**
@@ -295,7 +306,7 @@ int emul_rm_store(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
 	}
 	if (d->lock)
 		return mem_cmpxchg(ctxt, d->linear, &old, &val, bytes);
-	return mem_write(ctxt, d->linear, &val, bytes);
+	return emul_mem_write(ctxt, d->linear, &val, bytes);
 }
 
 /* ---- dst = f(dst, src) ------------------------------------------------- */
@@ -521,7 +532,7 @@ static int exec_cmpxchg8b(struct x86_emulate_ctxt *ctxt)
 		return rc;
 	if (half == 8 && (d->linear & 15))
 		return emul_fault0(ctxt, GP_VECTOR);
-	rc = mem_read(ctxt, d->linear, old, bytes, X86EMUL_ACC_WRITE);
+	rc = emul_mem_read(ctxt, d->linear, old, bytes, X86EMUL_ACC_WRITE);
 	if (rc)
 		return rc;
 
@@ -534,7 +545,7 @@ static int exec_cmpxchg8b(struct x86_emulate_ctxt *ctxt)
 		memcpy(new, old, bytes);	/* written either way */
 
 	rc = d->lock ? mem_cmpxchg(ctxt, d->linear, old, new, bytes) :
-		       mem_write(ctxt, d->linear, new, bytes);
+		       emul_mem_write(ctxt, d->linear, new, bytes);
 	if (rc)
 		return rc;
 	if (!equal) {
@@ -568,7 +579,7 @@ static int push(struct x86_emulate_ctxt *ctxt, u64 val)
 			   &linear);
 
 	if (!rc)
-		rc = mem_write(ctxt, linear, &val, bytes);
+		rc = emul_mem_write(ctxt, linear, &val, bytes);
 	if (!rc)
 		emul_write_reg(ctxt, X86EMUL_RSP, width, sp);
 	return rc;
@@ -584,7 +595,7 @@ static int read_stack(struct x86_emulate_ctxt *ctxt, u64 sp, u64 *val)
 	*val = 0;
 	rc = linearize(ctxt, X86EMUL_SS, sp & emul_mask(stack_bytes(ctxt)),
 		       bytes, 0, &linear);
-	return rc ? rc : mem_read(ctxt, linear, val, bytes, 0);
+	return rc ? rc : emul_mem_read(ctxt, linear, val, bytes, 0);
 }
 
 /* Register in the opcode's low bits. */
@@ -695,7 +706,7 @@ static int exec_xlat(struct x86_emulate_ctxt *ctxt)
 			   &linear);
 
 	if (!rc)
-		rc = mem_read(ctxt, linear, &val, 1, 0);
+		rc = emul_mem_read(ctxt, linear, &val, 1, 0);
 	if (!rc)
 		emul_write_reg(ctxt, X86EMUL_RAX, 1, val);
 	return rc;
@@ -832,7 +843,7 @@ static int string_load(struct x86_emulate_ctxt *ctxt, unsigned int seg,
 	int rc = string_linear(ctxt, seg, reg, bytes, 0, &linear);
 
 	*val = 0;
-	return rc ? rc : mem_read(ctxt, linear, val, bytes, 0);
+	return rc ? rc : emul_mem_read(ctxt, linear, val, bytes, 0);
 }
 
 static int string_store(struct x86_emulate_ctxt *ctxt, u64 val)
@@ -842,7 +853,7 @@ static int string_store(struct x86_emulate_ctxt *ctxt, u64 val)
 	int rc = string_linear(ctxt, X86EMUL_ES, X86EMUL_RDI, bytes,
 			       X86EMUL_ACC_WRITE, &linear);
 
-	return rc ? rc : mem_write(ctxt, linear, &val, bytes);
+	return rc ? rc : emul_mem_write(ctxt, linear, &val, bytes);
 }
 
 /* One element of MOVS, CMPS, STOS, LODS or SCAS. */
@@ -914,7 +925,7 @@ static int ins_batch(struct x86_emulate_ctxt *ctxt, u16 port, unsigned int size,
 	if (rc)
 		return rc;
 	if (*n == 1)
-		return mem_write(ctxt, linear, ctxt->io_buf, size);
+		return emul_mem_write(ctxt, linear, ctxt->io_buf, size);
 	return ops->write(ctxt, linear, ctxt->io_buf, *n * size);
 }
 
@@ -932,7 +943,7 @@ static int outs_batch(struct x86_emulate_ctxt *ctxt, u16 port,
 	if (!ram)
 		*n = 1;
 	if (*n == 1)
-		rc = mem_read(ctxt, linear, ctxt->io_buf, size, 0);
+		rc = emul_mem_read(ctxt, linear, ctxt->io_buf, size, 0);
 	else
 		rc = ops->read(ctxt, linear, ctxt->io_buf, *n * size, 0);
 	return rc ? rc : ops->pio_out(ctxt, port, size, ctxt->io_buf, n);
@@ -1016,149 +1027,6 @@ static int exec_string(struct x86_emulate_ctxt *ctxt)
 	return X86EMUL_RESTART;
 }
 
-/* ---- vector moves ------------------------------------------------------ */
-
-/* Is the state enabled, the feature there?  SDM vol. 2, 2.4 and 2.5. */
-static int check_vector(struct x86_emulate_ctxt *ctxt)
-{
-	const struct x86emul_decode *d = &ctxt->d;
-	u32 need = 0;
-
-	if (d->vex) {
-		if (!(ctxt->cr4 & X86_CR4_OSXSAVE) ||
-		    (ctxt->xcr0 & XCR0_SSE_AVX) != XCR0_SSE_AVX)
-			return emul_fault(ctxt, UD_VECTOR);
-		need = X86EMUL_FEAT_AVX;
-		if (d->vex_l && (d->flags & EMUL_F_SSE41))
-			need |= X86EMUL_FEAT_AVX2;
-	} else {
-		if ((ctxt->cr0 & X86_CR0_EM) || !(ctxt->cr4 & X86_CR4_OSFXSR))
-			return emul_fault(ctxt, UD_VECTOR);
-		if (d->flags & EMUL_F_SSE3)
-			need = X86EMUL_FEAT_SSE3;
-		if (d->flags & EMUL_F_SSE41)
-			need = X86EMUL_FEAT_SSE41;
-	}
-	if ((ctxt->features & need) != need)
-		return emul_fault(ctxt, UD_VECTOR);
-	if (ctxt->cr0 & X86_CR0_TS)
-		return emul_fault(ctxt, NM_VECTOR);
-	return X86EMUL_CONTINUE;
-}
-
-/* Size in memory; 0 if VEX says something that does not exist. */
-static unsigned int vector_mem_bytes(const struct x86_emulate_ctxt *ctxt)
-{
-	const struct x86emul_decode *d = &ctxt->d;
-	bool merges = (d->op == EMUL_V_LOW || d->op == EMUL_V_HIGH) &&
-		      d->operands == EMUL_RM;
-
-	if (d->vex_vvvv && !merges)
-		return 0;
-	switch (d->op) {
-	case EMUL_V_SCALAR:	/* VMOVSS, VMOVSD ignore L; VMOVQ does not */
-		if (d->vex_l && d->opcode != 0x10 && d->opcode != 0x11)
-			return 0;
-		return d->src_bytes;
-	case EMUL_V_GPR:
-		if (d->vex_l)
-			return 0;
-		return d->rex & 8 ? 8 : 4;
-	case EMUL_V_LOW:
-	case EMUL_V_HIGH:
-		return d->vex_l ? 0 : 8;
-	case EMUL_V_DDUP:
-		return d->vex_l ? 32 : 8;
-	default:
-		return d->vex_l ? 32 : 16;
-	}
-}
-
-/* Turn what was read, in *@v, into what the register gets. */
-static void vector_shape(const struct x86_emulate_ctxt *ctxt, union vec *v,
-			 const union vec *merge)
-{
-	int i;
-
-	switch (ctxt->d.op) {
-	case EMUL_V_LOW:
-		v->qword[1] = merge->qword[1];
-		break;
-	case EMUL_V_HIGH:
-		v->qword[1] = v->qword[0];
-		v->qword[0] = merge->qword[0];
-		break;
-	case EMUL_V_DDUP:
-		v->qword[1] = v->qword[0];
-		v->qword[3] = v->qword[2];
-		break;
-	case EMUL_V_SLDUP:
-		for (i = 0; i < 8; i += 2)
-			v->dword[i + 1] = v->dword[i];
-		break;
-	case EMUL_V_SHDUP:
-		for (i = 0; i < 8; i += 2)
-			v->dword[i] = v->dword[i + 1];
-		break;
-	default:
-		break;
-	}
-}
-
-static int vector_load(struct x86_emulate_ctxt *ctxt, unsigned int bytes)
-{
-	const struct x86emul_decode *d = &ctxt->d;
-	union vec v = {}, merge;
-	int rc = 0;
-
-	if (d->op == EMUL_V_LOW || d->op == EMUL_V_HIGH)
-		rc = ctxt->ops->get_vec(ctxt, d->vex ? d->vex_vvvv : d->reg,
-					&merge);
-	if (!rc)
-		rc = mem_read(ctxt, d->linear, &v, bytes, 0);
-	if (rc)
-		return rc;
-	vector_shape(ctxt, &v, &merge);
-	return ctxt->ops->set_vec(ctxt, d->reg, &v, bytes == 32 ? 32 : 16,
-				  d->vex);
-}
-
-static int vector_store(struct x86_emulate_ctxt *ctxt, unsigned int bytes)
-{
-	const struct x86emul_decode *d = &ctxt->d;
-	union vec v;
-	int rc = ctxt->ops->get_vec(ctxt, d->reg, &v);
-
-	if (rc)
-		return rc;
-	if (d->op == EMUL_V_HIGH)
-		v.qword[0] = v.qword[1];
-	return mem_write(ctxt, d->linear, &v, bytes);
-}
-
-static int exec_vector(struct x86_emulate_ctxt *ctxt)
-{
-	const struct x86emul_decode *d = &ctxt->d;
-	bool store = d->operands == EMUL_MR;
-	bool dup = d->op == EMUL_V_SLDUP || d->op == EMUL_V_SHDUP;
-	unsigned int bytes = vector_mem_bytes(ctxt);
-	int rc;
-
-	if (!emul_is_mem(d))
-		return X86EMUL_UNHANDLEABLE;
-	if (!bytes)
-		return emul_fault(ctxt, UD_VECTOR);
-	rc = check_vector(ctxt);
-	if (!rc)
-		rc = emul_rm_locate(ctxt, bytes, store ? X86EMUL_ACC_WRITE : 0);
-	if (rc)
-		return rc;
-	if ((d->flags & EMUL_F_ALIGN) && !(dup && d->vex) &&
-	    (d->linear & (bytes - 1)))
-		return emul_fault0(ctxt, GP_VECTOR);
-	return store ? vector_store(ctxt, bytes) : vector_load(ctxt, bytes);
-}
-
 /* ---- main flow --------------------------------------------------------- */
 
 /* Instructions that only some CPUs have. */
@@ -1212,7 +1080,7 @@ static int execute(struct x86_emulate_ctxt *ctxt)
 	case EMUL_TO_CR ... EMUL_SMSW:
 		return emul_exec_system(ctxt);
 	case EMUL_V_FULL ... EMUL_V_SHDUP:
-		return exec_vector(ctxt);
+		return emul_exec_vector(ctxt);
 	default:
 		return X86EMUL_UNHANDLEABLE;
 	}

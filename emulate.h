@@ -12,10 +12,10 @@
  * through the hooks of struct x86_emulate_ops; whoever supplies them is
  * called "the binding" below.
  *
- * Four files: emulate.c (main flow, memory operands, segments, strings),
+ * Five files: emulate.c (main flow, memory operands, segments, strings),
  * emulate_decode.c (opcode tables and decoder), emulate_alu.c (arithmetic and
- * flags as pure functions), emulate_sys.c (control and debug registers).
- * emulate_priv.h is private to these four.
+ * flags as pure functions), emulate_vec.c (vector moves), emulate_sys.c (control
+ * and debug registers).  emulate_priv.h is private to these five.
  *
  *
  * The result, and what the binding does with it

@@ -153,7 +153,11 @@ static inline bool emul_canonical(const struct x86_emulate_ctxt *ctxt, u64 addr)
 /* emulate_decode.c */
 int emul_decode(struct x86_emulate_ctxt *ctxt);
 
-/* emulate.c: the register or memory operand that ModRM names */
+/* emulate.c: memory; the register or memory operand that ModRM names */
+int emul_mem_read(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf,
+		  unsigned int bytes, unsigned int access);
+int emul_mem_write(struct x86_emulate_ctxt *ctxt, u64 linear, const void *buf,
+		   unsigned int bytes);
 u64 emul_read_reg(const struct x86_emulate_ctxt *ctxt, unsigned int reg,
 		  unsigned int bytes);
 void emul_write_reg(struct x86_emulate_ctxt *ctxt, unsigned int reg,
@@ -167,6 +171,9 @@ int emul_rm_store(struct x86_emulate_ctxt *ctxt, unsigned int bytes,
 
 /* emulate_sys.c */
 int emul_exec_system(struct x86_emulate_ctxt *ctxt);
+
+/* emulate_vec.c */
+int emul_exec_vector(struct x86_emulate_ctxt *ctxt);
 
 /* emulate_alu.c */
 bool emul_cond(u64 rflags, unsigned int cc);

@@ -298,7 +298,8 @@ TEST(osxsave_and_xsave_size)
 	uc = vcpu_ucall(vcpu);
 	EXPECT_EQ(576, uc.a);
 	uc = vcpu_ucall(vcpu);
-	if (uc.b)
+	/* QEMU TCG: XSETBV does not exit from SVM, so KVM never knows of it. */
+	if (uc.b && !host_is_tcg())
 		EXPECT_EQ(832, uc.a);		/* and the upper halves of YMM */
 	uc = vcpu_ucall(vcpu);
 	EXPECT_EQ(0, uc.a);

@@ -107,7 +107,7 @@ TEST_F(slots, geometry_errors)
 		{ "gpa wraps", 5, 0, -p, 2 * p, m, -EINVAL },
 		{ "gpa wraps to 0", 5, 0, -p, p, m, -EINVAL },
 		{ "hva in the kernel", 5, 0, HI, p, (void *)0xffff888000000000, -EINVAL },
-		{ "hva not canonical", 5, 0, HI, p, (void *)0x800000000000, -EINVAL },
+		{ "hva not canonical", 5, 0, HI, p, (void *)(1UL << 62), -EINVAL },
 		{ "hva runs into the kernel", 5, 0, HI, 1UL << 47, m, -EINVAL },
 		{ "2^31 pages", 5, 0, HI, 1UL << 43, m, -EINVAL },
 		{ "slot number", nslots, 0, HI, p, m, -EINVAL },

@@ -729,12 +729,39 @@ static void ignore_signal(int sig)
 	(void)sig;
 }
 
-bool host_is_intel(void)
+/* The 12 characters in EBX, and ECX and EDX in the order given, of a CPUID leaf. */
+static bool signature_is(u32 leaf, const char *want, bool edx_first)
 {
-	u32 a = 0, b, c = 0, d;
+	u32 a = leaf, b, c = 0, d;
+	char text[12];
 
 	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return b == 0x756e6547;		/* "Genu" */
+	memcpy(text, &b, 4);
+	memcpy(text + 4, edx_first ? &d : &c, 4);
+	memcpy(text + 8, edx_first ? &c : &d, 4);
+	return !memcmp(text, want, 12);
+}
+
+/* The host has VMX, and VMCALL is its hypercall. */
+bool host_is_intel(void)
+{
+	return signature_is(0, "GenuineIntel", true);
+}
+
+/* The host has SVM, and VMMCALL is its hypercall. */
+bool host_is_amd(void)
+{
+	return signature_is(0, "AuthenticAMD", true) ||
+	       signature_is(0, "HygonGenuine", true);
+}
+
+/* The host's CPU is QEMU's software emulation, whose SVM has holes. */
+bool host_is_tcg(void)
+{
+	u32 a = 1, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return c >> 31 && signature_is(0x40000000, "TCGTCGTCGTCG", false);
 }
 
 /* SIGALRM interrupts KVM_RUN instead of killing the test. */

@@ -220,6 +220,8 @@ struct ucall vcpu_mmio(struct vcpu *vcpu, struct mmio_log *log);
 
 /* Host odds and ends. */
 bool host_is_intel(void);
+bool host_is_amd(void);
+bool host_is_tcg(void);
 u64 now_ns(void);
 void alarm_handler(void);
 void set_timer_ms(int ms);
@@ -254,6 +256,12 @@ static inline u64 host_tsc(void)
 		       (unsigned long long)__uc.a,			\
 		       (unsigned long long)__uc.b);			\
 	ASSERT_EQ((u32)(want), __uc.cmd);				\
+} while (0)
+
+/* For a test of what real CPUs do and QEMU's emulation of SVM does not. */
+#define SKIP_ON_TCG(why) do {						\
+	if (host_is_tcg())						\
+		SKIP(return, "QEMU TCG: " why);				\
 } while (0)
 
 /* ------------------------------------------------------------------ guest */

@@ -3,8 +3,8 @@
  * module_test - the modules come, go, refuse, and share the machine
  *
  * Guards: loading and unloading leaves nothing behind, over and over; a module
- * in use cannot go; VMX has one owner at a time, and the one who comes second is
- * told who that is; CPUs may leave and return while a VM lives.
+ * in use cannot go; VMX or SVM has one owner at a time, and the one who comes
+ * second is told who that is; CPUs may leave and return while a VM lives.
  *
  * Loads and unloads modules itself.  MINIKVM_KO_DIR and STOCK_KO_DIR say where
  * they lie (defaults: /t/minikvm, /t/stock).  What was loaded at the start is
@@ -52,21 +52,36 @@ static bool loaded(const char *name)
 	return !access(path, F_OK);
 }
 
+/* The vendor's modules: as files, and as the kernel calls them. */
+static const char *vendor_ko(bool stock)
+{
+	if (host_is_amd())
+		return stock ? "kvm-amd" : "minikvm-amd";
+	return stock ? "kvm-intel" : "minikvm-intel";
+}
+
+static const char *vendor_mod(bool stock)
+{
+	if (host_is_amd())
+		return stock ? "kvm_amd" : "minikvm_amd";
+	return stock ? "kvm_intel" : "minikvm_intel";
+}
+
 static int load_both(void)
 {
 	int ret = load(false, "minikvm", "");
 
-	return ret ? ret : load(false, "minikvm-intel", "");
+	return ret ? ret : load(false, vendor_ko(false), "");
 }
 
 static int unload_both(void)
 {
-	int ret = unload("minikvm_intel");
+	int ret = unload(vendor_mod(false));
 
 	return ret ? ret : unload("minikvm");
 }
 
-/* On 6.12 kvm.ko takes VMX when it is loaded, unless told not to. */
+/* On 6.12 kvm.ko takes VMX or SVM when it is loaded, unless told not to. */
 static int load_stock(void)
 {
 	int ret = load(true, "irqbypass", "");
@@ -76,12 +91,12 @@ static int load_stock(void)
 	ret = load(true, "kvm", "enable_virt_at_load=0");
 	if (ret && ret != -EEXIST)
 		return ret;
-	return load(true, "kvm-intel", "");
+	return load(true, vendor_ko(true), "");
 }
 
 static void unload_stock(void)
 {
-	unload("kvm_intel");
+	unload(vendor_mod(true));
 	unload("kvm");
 	unload("irqbypass");
 }
@@ -99,7 +114,7 @@ FIXTURE_SETUP(module)
 	snprintf(path, sizeof(path), "%s/minikvm.ko", ko_dir(false));
 	if (access(path, R_OK))
 		SKIP(return, "%s is not there", path);
-	if (!loaded("minikvm_intel"))
+	if (!loaded(vendor_mod(false)))
 		ASSERT_EQ(0, load_both());
 	log_mark();
 }
@@ -108,8 +123,8 @@ FIXTURE_TEARDOWN(module)
 {
 	if (!loaded("minikvm"))
 		load(false, "minikvm", "");
-	if (!loaded("minikvm_intel"))
-		load(false, "minikvm-intel", "");
+	if (!loaded(vendor_mod(false)))
+		load(false, vendor_ko(false), "");
 	EXPECT_FALSE(log_has_warning());
 }
 
@@ -156,14 +171,14 @@ TEST_F(module, order_and_twice)
 	if (_metadata->skip)			/* by the set-up */
 		return;
 	EXPECT_EQ(-EEXIST, load(false, "minikvm", ""));
-	EXPECT_EQ(-EEXIST, load(false, "minikvm-intel", ""));
+	EXPECT_EQ(-EEXIST, load(false, vendor_ko(false), ""));
 	/* The core is needed by the vendor's module. */
 	EXPECT_EQ(-EWOULDBLOCK, unload("minikvm"));
-	ASSERT_EQ(0, unload("minikvm_intel"));
+	ASSERT_EQ(0, unload(vendor_mod(false)));
 	/* Alone the core does nothing: no device. */
 	EXPECT_NE(0, access("/dev/minikvm", F_OK));
 	ASSERT_EQ(0, unload("minikvm"));
-	EXPECT_EQ(-ENOENT, load(false, "minikvm-intel", ""));
+	EXPECT_EQ(-ENOENT, load(false, vendor_ko(false), ""));
 	ASSERT_EQ(0, load_both());
 }
 
@@ -208,24 +223,24 @@ TEST_F(module, in_use)
 	if (_metadata->skip)			/* by the set-up */
 		return;
 	dev = dev_open();
-	EXPECT_EQ(-EWOULDBLOCK, unload("minikvm_intel"));
+	EXPECT_EQ(-EWOULDBLOCK, unload(vendor_mod(false)));
 	vm = vm_bare();
 	close(dev);
-	EXPECT_EQ(-EWOULDBLOCK, unload("minikvm_intel"));
+	EXPECT_EQ(-EWOULDBLOCK, unload(vendor_mod(false)));
 	vcpu = vcpu_bare(vm, 0);
 	close(vm->fd);
 	vm->fd = -1;
-	EXPECT_EQ(-EWOULDBLOCK, unload("minikvm_intel"));
+	EXPECT_EQ(-EWOULDBLOCK, unload(vendor_mod(false)));
 	/* The mapping alone keeps it all. */
 	close(vcpu->fd);
-	EXPECT_EQ(-EWOULDBLOCK, unload("minikvm_intel"));
+	EXPECT_EQ(-EWOULDBLOCK, unload(vendor_mod(false)));
 	munmap(vcpu->run, vcpu->run_size);
-	EXPECT_EQ(0, unload("minikvm_intel"));
+	EXPECT_EQ(0, unload(vendor_mod(false)));
 	EXPECT_EQ(0, unload("minikvm"));
 	ASSERT_EQ(0, load_both());
 }
 
-/* --------------------------------------------------- two owners of one VMX */
+/* --------------------------------------------------- two owners of one CPU */
 
 static int stock_vm(void)
 {
@@ -274,7 +289,7 @@ TEST_F(module, shares_the_machine)
 	}
 	ASSERT_EQ(0, ret);
 	EXPECT_FALSE(log_has_warning());
-	/* Both loaded: either may have VMX, and minikvm has. */
+	/* Both loaded: either may have VMX (or SVM), and minikvm has. */
 	stock = stock_vm();
 	/* 6.1 says EBUSY, 6.12 EIO. */
 	EXPECT_TRUE(stock == -EBUSY || stock == -EIO)
@@ -284,7 +299,7 @@ TEST_F(module, shares_the_machine)
 	EXPECT_LE(0, stock);
 	log_mark();
 	EXPECT_EQ(-EBUSY, mini_vm());
-	EXPECT_TRUE(log_contains("kvm_intel"));
+	EXPECT_TRUE(log_contains(vendor_mod(true)));
 	close(stock);
 	mini = mini_vm();
 	EXPECT_LE(0, mini);
@@ -340,7 +355,7 @@ TEST_F(module, cpu_hotplug)
 	for (int i = 0; i < 3; i++) {
 		pin_cpu(1);
 		EXPECT_EXIT(vcpu, KVM_EXIT_HLT);
-		/* Its VMCS was loaded on the CPU that goes. */
+		/* Its VMCS (or ASID) was loaded on the CPU that goes. */
 		pin_cpu(0);
 		ASSERT_EQ(0, cpu1_online(false));
 		EXPECT_EXIT(vcpu, KVM_EXIT_HLT);
@@ -375,7 +390,7 @@ TEST_F(module, cpu_hotplug)
 	vm_free(vcpu->vm);
 }
 
-/* The last VM gone, VMX is off: the stock module's test above relies on it too. */
+/* The last VM gone, VMX or SVM is off: the stock module's test above relies on it too. */
 TEST_F(module, unload_with_cpu_offline)
 {
 	if (_metadata->skip)			/* by the set-up */

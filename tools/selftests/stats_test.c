@@ -33,6 +33,12 @@ FIXTURE_TEARDOWN(stats)
 {
 }
 
+/* What a fixture skips, the harness of 6.1 runs all the same. */
+#define NOT_ON_STOCK() do {						\
+	if (_metadata->skip)						\
+		return;							\
+} while (0)
+
 /* A counter of a VM ("<pid>-<fd>") or, with "", the total; -1 if there is none. */
 static long counter(const char *vm, const char *name)
 {
@@ -73,6 +79,7 @@ static void do_work(struct __test_metadata *_metadata, struct vcpu *vcpu)
 
 TEST_F(stats, counted_for_the_vm_and_in_total)
 {
+	NOT_ON_STOCK();
 	static const struct {
 		const char *name;
 		long want;
@@ -115,6 +122,7 @@ TEST_F(stats, counted_for_the_vm_and_in_total)
 /* Every file of the totals is a number, and a VM has the same files. */
 TEST_F(stats, every_file_reads)
 {
+	NOT_ON_STOCK();
 	struct vm *vm = vm_new();
 	const char *dir = vm_dir(vm->fd);
 	DIR *d = opendir(STATS);
@@ -141,6 +149,7 @@ TEST_F(stats, every_file_reads)
 /* An open file outlives its VM: it reads as gone, and the VM is freed all the same. */
 TEST_F(stats, file_open_when_the_vm_dies)
 {
+	NOT_ON_STOCK();
 	struct vm *vm = vm_new();
 	char path[128], c;
 	int fd;
@@ -158,6 +167,7 @@ TEST_F(stats, file_open_when_the_vm_dies)
 /* The VM lives on through its vCPU, and a second one gets the same fd. */
 TEST_F(stats, two_vms_want_one_name)
 {
+	NOT_ON_STOCK();
 	struct vm *vm = vm_new();
 	struct vcpu *vcpu = vcpu_new(vm, 0);
 	const char *dir = vm_dir(vm->fd);
@@ -197,6 +207,7 @@ static void *reader(void *unused)
 
 TEST_F(stats, readers_race_with_vms)
 {
+	NOT_ON_STOCK();
 	long before = counter("", "exit_cpuid");
 	const int rounds = 15;
 	pthread_t t[2];

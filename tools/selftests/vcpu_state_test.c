@@ -48,11 +48,12 @@ TEST(reset_state)
 	EXPECT_EQ(0xf000, s.cs.selector);
 	EXPECT_EQ(0xffff0000, s.cs.base);
 	EXPECT_EQ(0xffff, s.cs.limit);
-	EXPECT_EQ(0xb, s.cs.type);
+	/* SVM has no rules for "accessed" and the TSS' size: APM 2, table 14-2. */
+	EXPECT_EQ(0xb, s.cs.type | host_is_amd());
 	EXPECT_EQ(0, s.ds.selector);
 	EXPECT_EQ(0, s.ds.base);
-	EXPECT_EQ(3, s.ss.type);
-	EXPECT_EQ(0xb, s.tr.type);
+	EXPECT_EQ(3, s.ss.type | host_is_amd());
+	EXPECT_EQ(0xb, s.tr.type | (host_is_amd() ? 8 : 0));
 	EXPECT_EQ(0xffff, s.gdt.limit);
 	EXPECT_EQ(0xffff, s.idt.limit);
 	EXPECT_EQ(0x60000010, s.cr0);
@@ -241,12 +242,14 @@ TEST_F(state, sregs2)
 ASM_GUEST_BITS(pae_read, 32, "mov 0x300000, %ebx; hlt\n");
 
 /*
- * PAE with the PDPTEs given by the VMM: they count, not what memory holds.
+ * PAE with the PDPTEs given by the VMM.  With VMX they count, not what memory
+ * holds.  With SVM and nested paging the CPU reads memory (APM 2, 15.25.10).
  */
 TEST_F(state, sregs2_pdptrs)
 {
 	struct kvm_sregs2 s, q;
 	struct kvm_regs r;
+	u64 *pdpt = vm_ptr(self->vm, 0x110000);
 
 	if (!dev_cap(KVM_CAP_SREGS2))
 		SKIP(return, "KVM_CAP_SREGS2 is 0");
@@ -256,7 +259,9 @@ TEST_F(state, sregs2_pdptrs)
 	ASSERT_EQ(0, kioctlp(self->vcpu->fd, KVM_GET_SREGS2, &s));
 	s.cr0 |= 0x80000000;
 	s.cr4 |= 0x20;
-	s.cr3 = 0x110000;			/* zeros: no PDPTE present */
+	s.cr3 = 0x110000;			/* zeros: no PDPTE present... */
+	for (u64 i = 0; host_is_amd() && i < 4; i++)
+		pdpt[i] = (GPA_PD + i * PAGE_SIZE) | 1;	/* ...but where they count */
 	s.flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	for (u64 i = 0; i < 4; i++)
 		s.pdptrs[i] = (GPA_PD + i * PAGE_SIZE) | 1;
@@ -313,6 +318,8 @@ TEST_F(state, mp_state)
 
 TEST_F(state, events)
 {
+	/* SVM has one bit for both kinds (APM 2, 15.21.5), so both are told. */
+	u8 shadow = KVM_X86_SHADOW_INT_MOV_SS | (host_is_amd() ? KVM_X86_SHADOW_INT_STI : 0);
 	struct kvm_vcpu_events ev, q;
 
 	vcpu_events(self->vcpu, &ev);
@@ -330,7 +337,7 @@ TEST_F(state, events)
 	vcpu_events(self->vcpu, &q);
 	EXPECT_EQ(1, q.nmi.masked);
 	EXPECT_EQ(1, q.nmi.pending);
-	EXPECT_EQ(KVM_X86_SHADOW_INT_MOV_SS, q.interrupt.shadow);
+	EXPECT_EQ(shadow, q.interrupt.shadow);
 	/* Without their flag, pending NMI and shadow stay as they are. */
 	ev.nmi.pending = 0;
 	ev.interrupt.shadow = 0;
@@ -338,7 +345,7 @@ TEST_F(state, events)
 	ASSERT_EQ(0, vcpu_set_events(self->vcpu, &ev));
 	vcpu_events(self->vcpu, &q);
 	EXPECT_EQ(1, q.nmi.pending);
-	EXPECT_EQ(KVM_X86_SHADOW_INT_MOV_SS, q.interrupt.shadow);
+	EXPECT_EQ(shadow, q.interrupt.shadow);
 }
 
 TEST_F(state, events_refused)

@@ -6,24 +6,26 @@
 # Variables: KDIR    the headers to build against (default: the running kernel's)
 #            KERNEL  6.1 or 6.12, the test host's kernel        (run, shell, bench)
 #            CPUS    1 or 2, the test host's CPUs               (run, shell, bench)
-#            HOST    bochs, kvm or tcg, what emulates it        (run, shell, bench)
+#            VENDOR  intel or amd, whose virtualization         (run, shell, bench)
+#            HOST    kvm, tcg or bochs, what gives it           (run, shell, bench)
 #            CPU     host, qemu64, ...: QEMU's -cpu for the guest            (run)
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.1
 CPUS ?= 1
 HOST ?= auto
+VENDOR ?=
 CPU ?= host
 DESTDIR ?=
 PREFIX ?= /usr
 
 TESTHOST := tools/testhost
-export KERNEL CPUS HOST CPU
+export KERNEL CPUS HOST VENDOR CPU
 
 .DEFAULT_GOAL := all
 .PHONY: all run check shell bench unit selftests lint install clean help kdir
 
-all: kdir ## build both modules for the running kernel, or KDIR=
+all: kdir ## build the modules for the running kernel, or KDIR=
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 kdir:
@@ -35,12 +37,12 @@ kdir:
 run: ## boot a guest under QEMU on minikvm, in the test host, to its prompt
 	@$(TESTHOST)/run
 
-check: ## every test, on both kernels, with one and two CPUs
+check: ## every test, on both vendors and kernels, with one and two CPUs
 	@$(TESTHOST)/deps
 	@$(TESTHOST)/check
 
 shell: ## a shell in the test host, modules loaded
-	@$(TESTHOST)/deps
+	@$(TESTHOST)/deps run
 	@$(TESTHOST)/testhost --shell
 
 bench: ## what each kind of exit costs, beside the stock KVM
@@ -50,7 +52,7 @@ unit: ## the pure cores in userspace: unit tests, fuzzers, differential test
 	@$(MAKE) -C tools/unit
 
 selftests: ## build the selftest programs
-	@$(TESTHOST)/deps
+	@$(TESTHOST)/deps run check
 	@$(TESTHOST)/selftests
 
 lint: ## checkpatch, sparse, W=1, shellcheck, Python checkers

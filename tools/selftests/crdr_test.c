@@ -327,7 +327,7 @@ struct msw_case {
 	u64 cr0_set, cr0_clear;		/* what it does to CR0 */
 };
 
-#define ALL	(1 << REAL | 1 << PROT | 1 << LONG)
+#define ALL	7		/* modes */
 
 static const struct msw_case msw_cases[] = {
 	{ "CLTS", { { 0x0f, 0x06 }, 2 }, ALL, .set = 8, .cr0_clear = 8 },
@@ -349,9 +349,9 @@ TEST_F(crdr, clts_and_lmsw)
 {
 	struct vcpu *vcpu = self->vcpu;
 
-	for (size_t i = 0; i < ARRAY_SIZE(msw_cases); i++)
-	for (enum mode mode = REAL; mode < NR_MODES; mode++) {
-		const struct msw_case *t = &msw_cases[i];
+	for (size_t i = 0; i < ARRAY_SIZE(msw_cases) * NR_MODES; i++) {
+		const struct msw_case *t = &msw_cases[i / NR_MODES];
+		enum mode mode = i % NR_MODES;
 		u64 cr0;
 
 		if (!(t->modes & 1 << mode))
@@ -382,19 +382,19 @@ TEST_F(crdr, smsw)
 	};
 	struct vcpu *vcpu = self->vcpu;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-	for (enum mode mode = REAL; mode < NR_MODES; mode++) {
-		u64 mask = rows[i].mask[mode], cr0;
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * NR_MODES; i++) {
+		enum mode mode = i % NR_MODES;
+		u64 mask = rows[i / NR_MODES].mask[mode], cr0;
 
 		if (!mask)
 			continue;
-		start(vcpu, mode, rows[i].insn);
+		start(vcpu, mode, rows[i / NR_MODES].insn);
 		cr0 = get_reg(vcpu, 0) | 0xa;
 		set_reg(vcpu, 0, cr0);
 		set_gpr(vcpu, 0, 0x77777777);
 		EXPECT_EQ(HLT_REACHED, run(vcpu, mode));
 		EXPECT_EQ((cr0 & mask) | (0x77777777 & ~mask), get_gpr(vcpu, 0))
-			TH_LOG("row %zu, %s mode", i, mode_names[mode]);
+			TH_LOG("row %zu, %s mode", i / NR_MODES, mode_names[mode]);
 	}
 	/* To memory 16 bits. */
 	for (enum mode mode = REAL; mode < NR_MODES; mode++) {
@@ -475,9 +475,9 @@ TEST_F(crdr, faults)
 {
 	struct vcpu *vcpu = self->vcpu;
 
-	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-	for (enum mode mode = REAL; mode < NR_MODES; mode++) {
-		const struct fault_case *t = &faults[i];
+	for (size_t i = 0; i < ARRAY_SIZE(faults) * NR_MODES; i++) {
+		const struct fault_case *t = &faults[i / NR_MODES];
+		enum mode mode = i % NR_MODES;
 		struct kvm_sregs before, after;
 
 		if (!(t->modes & 1 << mode) || (t->not_tcg && on_tcg()))
@@ -501,10 +501,11 @@ TEST_F(crdr, debugging_extensions)
 	struct vcpu *vcpu = self->vcpu;
 	struct kvm_guest_debug d = {};
 
-	for (int watched = 0; watched < 2; watched++)
-	for (enum mode mode = REAL; mode < NR_MODES; mode++)
-	for (u8 reg = 4; reg < 6; reg++)
-	for (u8 to = 0; to < 2; to++) {
+	for (int i = 0; i < NR_MODES * 8; i++) {
+		enum mode mode = i / 8;
+		u8 reg = 4 + (i & 1), to = i >> 1 & 1;
+		bool watched = i & 4;
+
 		start(vcpu, mode, INSN(0x0f, 0x21 | to << 1, 0xc0 | reg << 3));
 		d.control = watched ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP : 0;
 		ASSERT_EQ(0, kioctlp(vcpu->fd, KVM_SET_GUEST_DEBUG, &d));
@@ -563,23 +564,23 @@ TEST_F(crdr, tpr_exits)
 	} rows[] = { { 0, 0 }, { 0, 15 }, { 5, 5 }, { 5, 6 }, { 5, 4 }, { 15, 0 }, { 1, 0 } };
 	struct vcpu *vcpu = self->vcpu;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-	for (unsigned int g = 0; g < 16; g++) {
-		struct insn insn = encode_mov(LONG, 8, g, true);
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * 16; i++) {
+		u64 from = rows[i / 16].from, to = rows[i / 16].to;
+		struct insn insn = encode_mov(LONG, 8, i % 16, true);
 		struct kvm_regs r;
 
 		start(vcpu, LONG, insn);
-		set_reg(vcpu, 8, rows[i].from);
-		set_gpr(vcpu, g, rows[i].to);
-		if (rows[i].to < rows[i].from) {
+		set_reg(vcpu, 8, from);
+		set_gpr(vcpu, i % 16, to);
+		if (to < from) {
 			EXPECT_EXIT(vcpu, KVM_EXIT_SET_TPR);
-			EXPECT_EQ(rows[i].to, vcpu->run->cr8);
+			EXPECT_EQ(to, vcpu->run->cr8);
 			vcpu_regs(vcpu, &r);
 			EXPECT_EQ(GPA_CODE + insn.len, r.rip);
 		}
 		EXPECT_EXIT(vcpu, KVM_EXIT_HLT);
-		EXPECT_EQ(rows[i].to, vcpu->run->cr8);
-		EXPECT_EQ(rows[i].to, get_reg(vcpu, 8));
+		EXPECT_EQ(to, vcpu->run->cr8);
+		EXPECT_EQ(to, get_reg(vcpu, 8));
 	}
 }
 

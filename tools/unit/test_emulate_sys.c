@@ -96,23 +96,22 @@ static bool try_mov(const struct mov *t, u64 val)
 static void test_mov(enum x86emul_mode mode, const char *name)
 {
 	static const u64 values[] = { 0x5a5a5a5a12345678, 0x77770000fffffff0 };
-	unsigned int regs = mode == LONG64 ? 16 : 8, cases = 0, bad = 0, bits, reg, gpr, cpl;
+	unsigned int regs = mode == LONG64 ? 16 : 8, cases, bad = 0, i;
 	unsigned int first = mode == X86EMUL_MODE_VM86 ? 3 : 0;
-	unsigned int last = mode == X86EMUL_MODE_REAL ? 0 : 3;
+	unsigned int cpls = mode == X86EMUL_MODE_REAL || first == 3 ? 1 : 4;
 
-	for (bits = 0; bits < 256; bits++)
-	for (reg = 0; reg < regs; reg++)
-	for (gpr = 0; gpr < regs; gpr++)
-	for (cpl = first; cpl <= last; cpl++) {
+	cases = 256 * regs * regs * cpls;
+	for (i = 0; i < cases; i++) {
+		unsigned int bits = i % 256, rest = i / 256;
 		struct mov t = {
-			.mode = mode, .cpl = cpl, .reg = reg, .gpr = gpr,
+			.mode = mode, .reg = rest % regs, .gpr = rest / regs % regs,
+			.cpl = first + rest / regs / regs,
 			.mod = bits & 3, .dr = bits & 4, .to = bits & 8,
 			.lock = bits & 16, .alt_cr8 = bits & 32, .de = bits & 64,
 		};
 
-		cases++;
 		if (!try_mov(&t, values[bits >> 7]) && ++bad < 10)
-			tap_note("reg %u gpr %u cpl %u bits %#x", reg, gpr, cpl, bits);
+			tap_note("reg %u gpr %u cpl %u bits %#x", t.reg, t.gpr, t.cpl, bits);
 	}
 	tap_ok(!bad, "MOV CR and DR, %s: %u cases, %u wrong", name, cases, bad);
 }

@@ -442,7 +442,7 @@ static void print_violation(void *ctx, const struct vmcb_violation *violation)
 
 /**
  * vmcb_explain_invalid - the full report of a VMRUN that ended in VMEXIT_INVALID
- * @vmcb: the VMCB, as VMRUN left it
+ * @vmcb: the VMCB as VMRUN got it, with the exit code; see vmcb_check()
  * @env: the processor's capabilities
  * @print: takes each line
  * @ctx: passed to @print

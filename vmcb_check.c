@@ -30,8 +30,11 @@
 /* Bit 26 of the virtual interrupt control; not all kernels have a name for it. */
 #define VINTR_NMI_ENABLE		BIT(26)
 
-/* Sizes of the permission maps (APM vol. 2, 15.10.1 and 15.11). */
-#define IOPM_SIZE	(3 * 4096)
+/*
+ * Bytes of the permission maps that mean something (APM vol. 2, 15.10.1 and
+ * 15.11): an access to port 0xffff may look at three bits of a third page.
+ */
+#define IOPM_SIZE	(2 * 4096 + 1)
 #define MSRPM_SIZE	(2 * 4096)
 
 /**
@@ -124,12 +127,15 @@ static u64 beyond(u64 value, unsigned int width)
 	return width >= 64 ? 0 : value >> width << width;
 }
 
-/* Does a map of @size bytes lie in physical memory?  VMRUN ignores bits 11:0 of its address. */
+/*
+ * A map must not "extend to" the end of physical memory: one that ends just there
+ * is already refused.  VMRUN ignores bits 11:0 of the address.
+ */
 static bool physical_map(const struct check *c, u64 addr, u64 size)
 {
-	u64 last = (addr & ~c->env->c_bit & ~0xfffull) + size - 1;
+	u64 end = (addr & ~c->env->c_bit & ~0xfffull) + size;
 
-	return last >= size - 1 && !beyond(last, c->env->phys_bits);
+	return end >= size && !beyond(end, c->env->phys_bits);
 }
 
 static bool intercepted(const struct check *c, unsigned int bit)
@@ -237,20 +243,21 @@ static const u32 exceptions =
 	 ~(BIT(X86_TRAP_NMI) | BIT(X86_TRAP_OLD_MF) | BIT(X86_TRAP_SPURIOUS))) |
 	BIT(X86_TRAP_CP) | GENMASK(SVM_TRAP_SX, SVM_TRAP_HV);
 
-static void check_exception(struct check *c)
+static void check_exception(struct check *c, u8 vector, enum vmcb_field field)
 {
-	u8 vector = c->control->event_inj & SVM_EVTINJ_VEC_MASK;
 	bool in_64bit_mode = c->paged_long_mode && (c->save->cs.attrib & SVM_SELECTOR_L_MASK);
 
-	MUST(c, vector < 32 && (exceptions & BIT(vector)), EVENT_VECTOR, VMCB_FIELD_EVENT_INJ);
+	MUST(c, vector < 32 && (exceptions & BIT(vector)), EVENT_VECTOR, field);
 	if (vector == X86_TRAP_OF || vector == X86_TRAP_BR)
-		MUST(c, !in_64bit_mode, EVENT_MODE, VMCB_FIELD_EVENT_INJ, VMCB_FIELD_CS,
-		     VMCB_FIELD_EFER);
+		MUST(c, !in_64bit_mode, EVENT_MODE, field, VMCB_FIELD_CS, VMCB_FIELD_EFER);
 }
 
+/* A VMRUN that failed may have moved the event it did not inject to EXITINTINFO. */
 static void check_event(struct check *c)
 {
-	u32 event = c->control->event_inj;
+	bool moved = !(c->control->event_inj & SVM_EVTINJ_VALID);
+	u32 event = moved ? c->control->exit_int_info : c->control->event_inj;
+	enum vmcb_field field = moved ? VMCB_FIELD_EXIT_INT_INFO : VMCB_FIELD_EVENT_INJ;
 
 	if (!(event & SVM_EVTINJ_VALID))
 		return;
@@ -260,10 +267,10 @@ static void check_event(struct check *c)
 	case SVM_EVTINJ_TYPE_SOFT:
 		break;
 	case SVM_EVTINJ_TYPE_EXEPT:
-		check_exception(c);
+		check_exception(c, event & SVM_EVTINJ_VEC_MASK, field);
 		break;
 	default:
-		MUST(c, false, EVENT_TYPE, VMCB_FIELD_EVENT_INJ);
+		MUST(c, false, EVENT_TYPE, field);
 	}
 }
 
@@ -305,7 +312,9 @@ static void check_nested_paging(struct check *c)
 
 /**
  * vmcb_check - make VMRUN's consistency checks (APM vol. 2, 15.5.1)
- * @vmcb: the VMCB; VMRUN and #VMEXIT(INVALID) leave what is checked as it was
+ * @vmcb: the VMCB as VMRUN got it.  A processor leaves it so; QEMU's TCG and Bochs
+ *	do not: they overwrite the save area with the host's state, so there it
+ *	takes a copy made before VMRUN to find a mistake in the guest's state.
  * @env: the processor's capabilities
  * @report: called once for each broken rule
  * @ctx: passed to @report

@@ -51,8 +51,8 @@
 	X(CET_NEEDS_WP, BASIC, "CR4.CET needs CR0.WP")			\
 	/* 15.5.1: the controls */					\
 	X(VMRUN_INTERCEPT, BASIC, "VMRUN must be intercepted")		\
-	X(MSRPM_ADDR, BASIC, "the MSR permission map, 8 KiB, must be physical to its last byte") \
-	X(IOPM_ADDR, BASIC, "the I/O permission map, 12 KiB, must be physical to its last byte") \
+	X(MSRPM_ADDR, BASIC, "the MSR permission map must end below the end of physical memory") \
+	X(IOPM_ADDR, BASIC, "the I/O permission map must end below the end of physical memory") \
 	X(ASID_NOT_ZERO, BASIC, "the guest's ASID must not be 0, which is the host's") \
 	/* 15.16 */							\
 	X(ASID_EXISTS, TLB, "the guest's ASID must be one that the processor has") \

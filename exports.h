@@ -48,7 +48,8 @@
 #define kvm_insn_len			mkvm_insn_len
 #define kvm_fast_pio			mkvm_fast_pio
 #define kvm_mmu_page_fault		mkvm_mmu_page_fault
-#define load_pdptrs			mkvm_load_pdptrs
+#define kvm_read_guest			mkvm_read_guest
+#define kvm_vcpu_reset			mkvm_vcpu_reset
 
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
 #define kvm_emulate_mov_dr		mkvm_emulate_mov_dr

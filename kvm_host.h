@@ -808,7 +808,7 @@ int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, uns
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu);
 
 /* x86_state.c */
-void kvm_vcpu_reset_state(struct kvm_vcpu *vcpu);
+void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init);
 int kvm_sync_regs_to_vcpu(struct kvm_vcpu *vcpu);
 void kvm_sync_regs_from_vcpu(struct kvm_vcpu *vcpu);
 

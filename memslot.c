@@ -686,6 +686,7 @@ int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *data, unsigned long len)
 	}
 	return 0;
 }
+EXPORT_SYMBOL_GPL(kvm_read_guest);
 
 /**
  * kvm_write_guest() - copy to guest memory

@@ -1110,7 +1110,6 @@ int load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
 	kvm_register_mark_dirty(vcpu, VCPU_EXREG_PDPTR);
 	return 1;
 }
-EXPORT_SYMBOL_GPL(load_pdptrs);
 
 /* ---- beginning and end of a VM and of a vCPU ---- */
 

@@ -65,16 +65,17 @@ SYM_FUNC_START(__svm_vcpu_run)
 	/*
 	 * If a reboot has switched SVM off, VMLOAD raises #UD, and there is
 	 * nothing to run.  Behind it nobody can: no interrupt and no NMI come.
+	 * STI is not next to VMRUN, lest its shadow fall on the guest.
 	 */
+	sti
 .Lvmload:
 	vmload %rax
-	sti
 	vmrun %rax
-	cli
 	vmsave %rax
 	mov 8(%rsp), %rax	/* host_pa */
 	vmload %rax
 .Lhost:
+	cli
 	_ASM_EXTABLE(.Lvmload, .Lhost)
 
 	mov (%rsp), %rax	/* regs */

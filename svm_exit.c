@@ -260,6 +260,8 @@ void svm_complete_interrupts(struct vcpu_svm *svm)
 		svm_cancel_injection(&svm->vcpu);
 		return;
 	}
+	if (svm->exit_code == SVM_EXIT_SHUTDOWN)
+		info = 0;	/* the event that could not be delivered */
 	/* RIP is behind the instruction, but its event was not delivered. */
 	if (unlikely(soft_len) && (info & SVM_EXITINTINFO_VALID))
 		kvm_rip_write(&svm->vcpu, kvm_rip_read(&svm->vcpu) - soft_len);
@@ -405,9 +407,13 @@ static int handle_iret(struct kvm_vcpu *vcpu)
 	return 1;
 }
 
-/* A triple fault.  What the VMCB holds now is up to the CPU (APM 15.14.3). */
+/*
+ * A triple fault.  What the VMCB holds now is up to the CPU (APM 15.14.3), so
+ * there is no state to show or to go on with but that of a CPU after INIT.
+ */
 static int handle_shutdown(struct kvm_vcpu *vcpu)
 {
+	kvm_vcpu_reset(vcpu, true);
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 	return 0;
 }

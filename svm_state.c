@@ -54,7 +54,9 @@ void svm_cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 		 * The VMCB has none: with nested paging the CPU reads them from
 		 * the guest's memory whenever it walks (APM 15.25.10).
 		 */
-		if (is_pae_paging(vcpu) && !load_pdptrs(vcpu, kvm_read_cr3(vcpu)))
+		if (is_pae_paging(vcpu) &&
+		    kvm_read_guest(vcpu->kvm, kvm_read_cr3(vcpu) & GENMASK(31, 5),
+				   arch->pdptrs, sizeof(arch->pdptrs)))
 			memset(arch->pdptrs, 0, sizeof(arch->pdptrs));
 		break;
 	case VCPU_EXREG_DR6:

@@ -259,31 +259,40 @@ static void kvm_reset_segments(struct kvm_vcpu *vcpu)
 }
 
 /**
- * kvm_vcpu_reset_state() - bring a new vCPU into the state after power-up
+ * kvm_vcpu_reset() - bring a vCPU into the state after power-up, or after INIT
  * @vcpu: loaded vCPU; kvm->srcu held
+ * @init: INIT, which leaves the MSRs, the FPU and the caching bits of CR0 alone, but
+ *	for those MSRs that are in the vendor's VMCS or VMCB (SDM table 10-1)
  */
-void kvm_vcpu_reset_state(struct kvm_vcpu *vcpu)
+void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 {
+	const unsigned long caching = X86_CR0_CD | X86_CR0_NW;
 	struct kvm_vcpu_arch *arch = &vcpu->arch;
 
-	/* Nothing is in hardware yet that a fetch could find. */
+	/* What is in hardware now is nobody's any more. */
 	arch->regs_avail = ~0u;
 	arch->regs_dirty = 0;
 	memset(arch->regs, 0, sizeof(arch->regs));
 	arch->regs[VCPU_REGS_RDX] = 0x600;	/* family 6, until CPUID says more */
-	arch->cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
+	arch->cr0 = X86_CR0_ET | (init ? arch->cr0 & caching : caching);
 	arch->cr2 = 0;
 	arch->cr3 = 0;
 	arch->cr4 = 0;
 	arch->cr8 = 0;
 	arch->efer = 0;
-	arch->mp_state = KVM_MP_STATE_RUNNABLE;
-	arch->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
-	if (!vcpu->vcpu_id)
-		arch->apic_base |= MSR_IA32_APICBASE_BSP;
-
-	kvm_msr_vcpu_reset(vcpu);
-	kvm_fpu_vcpu_reset(vcpu);
+	arch->root_hpa = 0;
+	arch->exception = (struct kvm_queued_exception) {};
+	arch->interrupt = (struct kvm_queued_interrupt) {};
+	arch->nmi_injected = false;
+	arch->nmi_pending = 0;
+	if (!init) {
+		arch->mp_state = KVM_MP_STATE_RUNNABLE;
+		arch->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
+		if (!vcpu->vcpu_id)
+			arch->apic_base |= MSR_IA32_APICBASE_BSP;
+		kvm_msr_vcpu_reset(vcpu);
+		kvm_fpu_vcpu_reset(vcpu);
+	}
 	kvm_x86_ops.vcpu_reset(vcpu);
 	kvm_debug_vcpu_reset(vcpu);
 	kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_CR0);
@@ -297,6 +306,7 @@ void kvm_vcpu_reset_state(struct kvm_vcpu *vcpu)
 	kvm_x86_ops.write_tsc_offset(vcpu);
 	kvm_x86_ops.update_intercepts(vcpu);
 }
+EXPORT_SYMBOL_GPL(kvm_vcpu_reset);
 
 /* ---- pending events ---- */
 

@@ -84,11 +84,15 @@ struct machine {
 
 	u64 code_page;			/* watched for writes, with the next */
 	bool code_written;
+	bool only_decodes;		/* x86_insn_len(): fetch, get_segment */
 };
 
 static inline struct machine *machine_of(struct x86_emulate_ctxt *ctxt)
 {
-	return ctxt->priv;
+	struct machine *m = ctxt->priv;
+
+	PROMISE(!m->only_decodes);
+	return m;
 }
 
 /* ---- memory ------------------------------------------------------------ */
@@ -177,7 +181,7 @@ static inline unsigned int piece_len(u64 linear, unsigned int left)
 static inline int m_fetch(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf,
 			  unsigned int bytes)
 {
-	struct machine *m = machine_of(ctxt);
+	struct machine *m = ctxt->priv;
 	unsigned int i;
 
 	PROMISE(bytes >= 1 && bytes <= X86EMUL_MAX_INSN);
@@ -370,7 +374,7 @@ static inline void m_get_segment(struct x86_emulate_ctxt *ctxt,
 				 enum x86emul_seg seg,
 				 struct x86emul_segment *out)
 {
-	struct machine *m = machine_of(ctxt);
+	struct machine *m = ctxt->priv;
 
 	PROMISE(seg < X86EMUL_NR_SEGS && !(m->segs_asked & 1u << seg));
 	m->segs_asked |= 1u << seg;
@@ -550,6 +554,24 @@ static inline void machine_serve(struct machine *m)
 	m->device_reads++;
 }
 
+/* Its length, found out without any effect. */
+static inline unsigned int machine_insn_len(struct machine *m)
+{
+	struct x86_emulate_ctxt *ctxt = &m->ctxt;
+	unsigned int len;
+
+	m->only_decodes = true;
+	m->fetches = 0;
+	m->segs_asked = 0;
+	ctxt->fetched = 0;
+	len = x86_insn_len(ctxt);
+	m->only_decodes = false;
+	m->fetches = 0;
+	m->segs_asked = 0;
+	ctxt->fetched = 0;
+	return len;
+}
+
 /*
  * One call of x86_emulate_insn(), as a binding makes it; checks that a failure
  * changes nothing.
@@ -558,7 +580,7 @@ static inline int machine_step(struct machine *m)
 {
 	struct x86_emulate_ctxt *ctxt = &m->ctxt;
 	u64 gpr[16], rip = ctxt->rip, rflags = ctxt->rflags;
-	unsigned int posted = m->nr_posted, i;
+	unsigned int posted = m->nr_posted, i, len;
 	int rc;
 
 	memcpy(gpr, ctxt->gpr, sizeof(gpr));
@@ -568,11 +590,11 @@ static inline int machine_step(struct machine *m)
 	m->pio_ins = 0;
 	m->set_vecs = 0;
 	m->sets = 0;
-	m->segs_asked = 0;
 	m->replay_pos = 0;
-	ctxt->fetched = 0;
+	len = machine_insn_len(m);
 
 	rc = x86_emulate_insn(ctxt);
+	PROMISE(ctxt->length == len);
 
 	PROMISE(ctxt->fetched <= X86EMUL_MAX_INSN);
 	PROMISE(ctxt->length <= ctxt->fetched);

@@ -295,7 +295,7 @@ TEST_F(fpu, avx)
 
 	if (!cpuid_has(1, 0, 'c', 28))
 		SKIP(return, "no AVX in the guest's CPUID");
-	SKIP_ON_TCG("XSETBV does not exit, so XCR0 is lost at the next entry");
+	vcpu_will_set_xcr0(self->vcpu, 7);
 	set_up(self->vcpu, avx_guest, GPA_DATA, GPA_DATA + 0x1000);
 	EXPECT_UCALL(self->vcpu, UCALL_SYNC);
 	for (int i = 0; i < 64; i++)

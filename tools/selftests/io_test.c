@@ -129,6 +129,7 @@ TEST(thirty_two_bytes)
 	if (dev_is_stock())
 		SKIP(return, "the stock module does not emulate VMOVDQU");
 	vcpu = vm_long(ymm);
+	vcpu_will_set_xcr0(vcpu, 7);
 	EXPECT_ACCESSES(vcpu, &log,
 			{ 0xd0000000, 8, 0 }, { 0xd0000008, 8, 0 },
 			{ 0xd0000010, 8, 0 }, { 0xd0000018, 8, 0 },

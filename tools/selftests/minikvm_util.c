@@ -554,6 +554,18 @@ int vcpu_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 	return kioctlp(vcpu->fd, KVM_SET_MSRS, &m);
 }
 
+/*
+ * The guest is going to set XCR0.  QEMU TCG: XSETBV does not exit from SVM, so KVM
+ * must be told by other means, or the value is gone at the next entry.
+ */
+void vcpu_will_set_xcr0(struct vcpu *vcpu, u64 xcr0)
+{
+	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = xcr0 } } };
+
+	if (host_is_tcg())
+		MUST(vcpu, KVM_SET_XCRS, &x);
+}
+
 void supported_cpuid(struct cpuid_buf *buf)
 {
 	int dev = dev_open(), ret;

@@ -190,6 +190,7 @@ void vcpu_events(struct vcpu *vcpu, struct kvm_vcpu_events *ev);
 int vcpu_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *ev);
 int vcpu_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
 int vcpu_set_msr(struct vcpu *vcpu, u32 index, u64 data);
+void vcpu_will_set_xcr0(struct vcpu *vcpu, u64 xcr0);
 void supported_cpuid(struct cpuid_buf *buf);
 struct kvm_cpuid_entry2 *cpuid_find(struct cpuid_buf *buf, u32 fn, u32 index);
 bool cpuid_has(u32 fn, u32 index, char reg, int bit);

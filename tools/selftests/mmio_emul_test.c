@@ -426,6 +426,7 @@ TEST_F(emul, avx_moves)
 	if (dev_is_stock())
 		SKIP(return, "the stock module does not emulate AVX");
 	vcpu_long(self->vcpu, avx_on);
+	vcpu_will_set_xcr0(self->vcpu, 7);
 	EXPECT_EXIT(self->vcpu, KVM_EXIT_HLT);
 	for (size_t i = 0; i < ARRAY_SIZE(rows_avx); i++)
 		check_row(_metadata, self->vcpu, &rows_avx[i], (u64)rows_avx[i].code,

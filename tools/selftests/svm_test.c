@@ -414,6 +414,7 @@ TEST_F(svm, page_tables_in_nowhere)
 	if (dev_is_stock())
 		SKIP(return, "the stock module retries for ever");
 	alarm_handler();
+	self->vcpu->exc->action = EXC_IRET;	/* it may come to a #PF */
 	vcpu_sregs(self->vcpu, &s);
 	s.cr3 = GPA_MMIO;
 	ASSERT_EQ(0, vcpu_set_sregs(self->vcpu, &s));

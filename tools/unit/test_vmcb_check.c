@@ -175,6 +175,8 @@ static const struct row broken[] = {
 	{ "LMA without long mode", REAL, BREAKS(LONG_MODE_EXISTS, EFER, EFER_SVME | EFER_LMA),
 	  &no_long_mode },
 	{ "no PAE", LONG_MODE, BREAKS(LONG_MODE_PAE, CR4, X86_CR4_PSE) },
+	{ "no PAE, L and D", LONG_MODE, VMCB_RULE_LONG_MODE_PAE, VMCB_FIELD_CR4,
+	  { TO(CR4, X86_CR4_PSE), TO(CS, 0xe9b) } },
 	{ "no PE", LONG_MODE, BREAKS(LONG_MODE_PE, CR0, X86_CR0_PG) },
 	{ "LME in paged real mode", PAGED_REAL, VMCB_RULE_LONG_MODE_PE, VMCB_FIELD_CR0,
 	  { TO(EFER, EFER_SVME | EFER_LME), TO(CR4, X86_CR4_PAE) } },

@@ -212,6 +212,14 @@ static int set_tsc_aux(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	return set_vendor_msr(vcpu, index, (u32)data);
 }
 
+/* A guest may have got more in without an exit, and a VMM must be able to restore that. */
+static int set_syscall_mask(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	if (data >> 32 && !host)
+		return MSR_INVALID;
+	return set_vendor_msr(vcpu, index, (u32)data);
+}
+
 /* Locked by firmware, as a rule with nothing in it enabled: there is no VMX here. */
 static int set_feat_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
@@ -526,7 +534,6 @@ static int get_feature_msr(u32 index, u64 *data)
 /* Reads as a constant, takes anything. */
 #define SINK(idx, n, val)	{ .index = (idx), .count = (n), .value = (val), .flags = MSR_SINK }
 #define VENDOR(idx, ...)	{ .index = (idx), .flags = MSR_VENDOR | __VA_ARGS__ }
-#define HIGH_HALF		GENMASK_ULL(63, 32)
 
 static const struct kvm_msr_row kvm_msrs[] = {
 	/* Held by hardware, or swapped by the vendor's code. */
@@ -539,7 +546,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	VENDOR(MSR_STAR, MSR_LISTED),
 	VENDOR(MSR_LSTAR, MSR_CANONICAL | MSR_LISTED),
 	VENDOR(MSR_CSTAR, MSR_CANONICAL | MSR_LISTED),
-	VENDOR(MSR_SYSCALL_MASK, MSR_LISTED, .reserved = HIGH_HALF),
+	VENDOR(MSR_SYSCALL_MASK, MSR_LISTED, .set = set_syscall_mask),
 	VENDOR(MSR_TSC_AUX, MSR_LISTED, .feature = X86_FEATURE_RDTSCP,
 	       .feature2 = X86_FEATURE_RDPID, .set = set_tsc_aux),
 	VENDOR(MSR_IA32_CR_PAT, MSR_LISTED, .set = set_pat),

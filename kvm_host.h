@@ -347,6 +347,9 @@ struct kvm_vcpu_arch {
 	u64 osvw_id_length, osvw_status;
 	u64 wall_clock, system_time;	/* stored; kvmclock itself is not offered */
 
+	/* apic.c; NULL: the VMM has the local APIC */
+	struct kvm_lapic *apic;
+
 	/* mce.c */
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 *mce_banks;
@@ -459,6 +462,15 @@ struct kvm_arch {
 	u64 last_tsc_write, last_tsc_nsec, last_tsc_offset;
 	u32 last_tsc_khz;
 	u64 n_max_mmu_pages;				/* stored for GET_NR_MMU_PAGES */
+
+	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
+	int irqchip_mode;		/* enum kvm_irqchip_mode */
+	u8 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
+	struct kvm_pit *pit;			/* irqchip.c */
+	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
+	u32 bsp_vcpu_id;
+	bool x2apic_format, x2apic_broadcast_quirk_disabled;	/* KVM_CAP_X2APIC_API */
 };
 
 struct kvm {

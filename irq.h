@@ -174,15 +174,15 @@ void kvm_inject_nmi(struct kvm_vcpu *vcpu);
 
 /* ---- iobus.c: who answers a port or an address in the kernel ---- */
 
-enum kvm_bus { KVM_MMIO_BUS, KVM_PIO_BUS, KVM_FAST_MMIO_BUS, KVM_NR_BUSES };
-
 struct kvm_io_device;
 
 /**
  * struct kvm_io_device_ops - a device on a bus
  * @read, @write: 0: done; -EOPNOTSUPP: not for me, ask the next.  kvm->srcu is held;
- *	the vCPU is loaded, preemption on.
- * @destructor: the VM ends, or the device was unregistered; a grace period later
+ *	the vCPU is loaded, preemption on.  NULL: never for me.
+ * @destructor: the VM ends, or the device was unregistered; a grace period later.
+ *	NULL: the owner frees it.
+ * @uncounted: does not count against NR_IOBUS_DEVS: an ioeventfd
  */
 struct kvm_io_device_ops {
 	int (*read)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev, gpa_t addr, int len,
@@ -190,6 +190,7 @@ struct kvm_io_device_ops {
 	int (*write)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev, gpa_t addr, int len,
 		     const void *val);
 	void (*destructor)(struct kvm_io_device *dev);
+	bool uncounted;
 };
 
 struct kvm_io_device {
@@ -199,7 +200,7 @@ struct kvm_io_device {
 int kvm_io_bus_vm_init(struct kvm *kvm);
 void kvm_io_bus_vm_destroy(struct kvm *kvm);
 /* kvm->slots_lock held */
-int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus, gpa_t addr, int len,
+int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus, gpa_t addr, u64 len,
 			    struct kvm_io_device *dev);
 int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus, struct kvm_io_device *dev);
 /* 0: a device did it; -EOPNOTSUPP: it is userspace's.  kvm->srcu held. */

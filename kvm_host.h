@@ -473,6 +473,9 @@ struct kvm_arch {
 	bool x2apic_format, x2apic_broadcast_quirk_disabled;	/* KVM_CAP_X2APIC_API */
 };
 
+/* The kernel's own answer to guest addresses: iobus.c. */
+enum kvm_bus { KVM_MMIO_BUS, KVM_PIO_BUS, KVM_FAST_MMIO_BUS, KVM_NR_BUSES };
+
 struct kvm {
 	struct mm_struct *mm;				/* (c) */
 	struct mutex lock;		/* see the top of this file for these four */
@@ -492,6 +495,8 @@ struct kvm {
 	struct kvm_memslots slots[KVM_ADDRESS_SPACE_NUM];
 	unsigned long nr_slot_pages;			/* (s) */
 	u32 manual_dirty_log_protect;			/* (l) */
+
+	struct kvm_io_bus __rcu *buses[KVM_NR_BUSES];	/* (s) iobus.c */
 
 	/* mmu.c: invalidations of host mappings under way, and how many there were */
 	struct mmu_notifier mmu_notifier;

@@ -153,6 +153,7 @@ void kvm_apic_local_deliver_nmi_wd(struct kvm *kvm);
 /* KVM_REQ_* of the APIC: timer expired, INIT, SIPI.  Loaded vCPU. */
 void kvm_apic_accept_events(struct kvm_vcpu *vcpu);
 bool kvm_apic_has_events(struct kvm_vcpu *vcpu);	/* INIT or SIPI waits */
+void kvm_apic_set_pending_sipi(struct kvm_vcpu *vcpu);	/* KVM_SET_MP_STATE */
 bool kvm_apic_timer_pending(struct kvm_vcpu *vcpu);
 void kvm_apic_inject_pending_timer(struct kvm_vcpu *vcpu);
 

@@ -44,6 +44,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -87,6 +88,8 @@
 	X(io_exits)		/* IN, OUT, INS, OUTS */		\
 	X(mmio_exits)		/* MMIO completed by userspace */	\
 	X(halt_exits)		/* HLT */				\
+	X(halt_poll_successes)	/* woken while still polling */		\
+	X(halt_sleeps)							\
 	X(irq_exits)		/* host interrupt while in the guest */	\
 	X(nmi_exits)		/* host NMI while in the guest */	\
 	X(irq_window_exits)						\
@@ -418,6 +421,8 @@ struct kvm_vcpu {
 	int srcu_idx;					/* (v) */
 	struct pid __rcu *pid;	/* thread of the last KVM_RUN; (v) to write */
 	bool preempted;		/* scheduled out while it could run */
+	struct rcuwait wait;	/* halt.c: its thread, while that sleeps */
+	unsigned int halt_poll_ns;			/* (v) */
 	struct mutex mutex;
 	bool ran_once;					/* (v) KVM_RUN was called */
 	bool sigset_active;				/* (v) */
@@ -686,6 +691,12 @@ struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx);
 void vcpu_load(struct kvm_vcpu *vcpu);
 void vcpu_put(struct kvm_vcpu *vcpu);
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu);
+
+/* halt.c */
+void kvm_vcpu_block(struct kvm_vcpu *vcpu);
+void kvm_vcpu_halt(struct kvm_vcpu *vcpu);
+bool kvm_vcpu_wake_up(struct kvm_vcpu *vcpu);
+
 void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
 void kvm_vcpu_on_spin(struct kvm_vcpu *me);
@@ -785,6 +796,7 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void kvm_arch_vcpu_put(struct kvm_vcpu *vcpu);
 int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu);
+bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu);
 long kvm_arch_dev_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigned long arg);

@@ -628,8 +628,9 @@ static bool kvm_try_inject_nmi(struct kvm_vcpu *vcpu)
 /* Does an interrupt wait, of the VMM's (KVM_INTERRUPT) or of a controller of ours? */
 static bool kvm_irq_waits(struct kvm_vcpu *vcpu)
 {
-	return vcpu->arch.interrupt.pending ||
-	       (lapic_in_kernel(vcpu) && kvm_cpu_has_interrupt(vcpu));
+	if (!lapic_in_kernel(vcpu))
+		return vcpu->arch.interrupt.pending;
+	return kvm_cpu_has_interrupt(vcpu);
 }
 
 static bool kvm_try_inject_irq(struct kvm_vcpu *vcpu)

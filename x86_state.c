@@ -433,6 +433,11 @@ static int kvm_vcpu_ioctl_interrupt(struct kvm_vcpu *vcpu, const struct kvm_inte
 {
 	if (irq->irq >= KVM_NR_INTERRUPTS)
 		return -EINVAL;
+	if (kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL)
+		return -ENXIO;
+	/* The PIC in userspace looks at ready_for_interrupt_injection first. */
+	if (lapic_in_kernel(vcpu) && vcpu->arch.interrupt.pending)
+		return -EEXIST;
 	vcpu->arch.interrupt.pending = true;
 	vcpu->arch.interrupt.nr = irq->irq;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);

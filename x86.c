@@ -636,16 +636,16 @@ static bool kvm_irq_waits(struct kvm_vcpu *vcpu)
 static bool kvm_try_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
-
 	int vector = irq->nr;
 
 	if (!kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ))
 		return false;
-	if (!irq->pending)
+	if (lapic_in_kernel(vcpu))
 		vector = kvm_cpu_get_interrupt(vcpu);
+	else
+		irq->pending = false;
 	if (vector < 0)
 		return false;	/* withdrawn */
-	irq->pending = false;
 	irq->injected = true;
 	irq->nr = vector;
 	irq->soft = false;

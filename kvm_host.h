@@ -319,6 +319,7 @@ struct kvm_vcpu_arch {
 	struct kvm_queued_exception exception;
 	struct kvm_queued_interrupt interrupt;
 	bool nmi_injected;
+	atomic_t nmi_queued;		/* by any thread; kvm_process_nmi() moves it to */
 	unsigned int nmi_pending;	/* at most 2, as hardware latches one more */
 
 	/* io.c: what a userspace exit left to be done at the next KVM_RUN */
@@ -352,6 +353,9 @@ struct kvm_vcpu_arch {
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
+	DECLARE_BITMAP(ioapic_handled_vectors, 256);
+	u8 pending_ioapic_eoi;		/* KVM_REQ_IOAPIC_EOI_EXIT's */
 
 	/* mce.c */
 	u64 mcg_cap, mcg_status, mcg_ctl;
@@ -406,6 +410,9 @@ enum kvm_request {
 	KVM_REQ_EVENT,		/* an event may be ready for injection */
 	KVM_REQ_TRIPLE_FAULT,
 	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
+	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
+	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
+	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
 	KVM_REQ_VM_DEAD,
 };
 
@@ -474,6 +481,7 @@ struct kvm_arch {
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
+	struct mutex apic_map_lock;		/* to write it; innermost */
 	u32 bsp_vcpu_id;
 	bool x2apic_format, x2apic_broadcast_quirk_disabled;	/* KVM_CAP_X2APIC_API */
 };

@@ -37,6 +37,7 @@
 #include <linux/kvm.h>
 
 #include "kvm_host.h"
+#include "lapic.h"
 
 #define KVM_NR_PIC_PINS		16
 #define KVM_NR_IOAPIC_PINS	24
@@ -51,28 +52,6 @@ enum kvm_irqchip_mode {
 	KVM_IRQCHIP_NONE,
 	KVM_IRQCHIP_KERNEL,	/* PICs, I/O APIC, local APICs, maybe a PIT */
 	KVM_IRQCHIP_SPLIT,	/* local APICs here, the rest in userspace */
-};
-
-/**
- * struct kvm_lapic_irq - an interrupt message, of an I/O APIC pin, MSI or ICR
- * @vector:	0..255
- * @delivery_mode: APIC_DM_FIXED, APIC_DM_LOWEST, APIC_DM_SMI, _NMI, _INIT, _STARTUP, _EXTINT
- * @dest_mode:	APIC_DEST_PHYSICAL or APIC_DEST_LOGICAL
- * @level:	asserted (INIT de-assert is 0)
- * @trig_mode:	level-triggered: the EOI goes to the I/O APICs
- * @shorthand:	APIC_DEST_NOSHORT, _SELF, _ALLINC, _ALLBUT
- * @dest_id:	as in the message: 8 bits, or 32 with x2APIC format
- * @msi_redir_hint: MSI: any one of the destinations
- */
-struct kvm_lapic_irq {
-	u32 vector;
-	u16 delivery_mode;
-	u16 dest_mode;
-	bool level;
-	u16 trig_mode;
-	u32 shorthand;
-	u32 dest_id;
-	bool msi_redir_hint;
 };
 
 struct kvm_lapic;		/* apic.c */
@@ -158,6 +137,7 @@ static inline bool lapic_in_kernel(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic;
 }
+void kvm_apic_vm_init(struct kvm *kvm);
 void kvm_apic_vm_destroy(struct kvm *kvm);
 
 /*
@@ -180,6 +160,7 @@ void kvm_apic_local_deliver_nmi_wd(struct kvm *kvm);
 /* KVM_REQ_* of the APIC: timer expired, INIT, SIPI.  Loaded vCPU. */
 void kvm_apic_accept_events(struct kvm_vcpu *vcpu);
 bool kvm_apic_has_events(struct kvm_vcpu *vcpu);	/* INIT or SIPI waits */
+void kvm_apic_set_pending_sipi(struct kvm_vcpu *vcpu);	/* KVM_SET_MP_STATE */
 bool kvm_apic_timer_pending(struct kvm_vcpu *vcpu);
 void kvm_apic_inject_pending_timer(struct kvm_vcpu *vcpu);
 
@@ -196,8 +177,11 @@ void kvm_apic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8);
 unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
-/* LINT0/LINT1, or a guest's ICR: an NMI for this vCPU. */
+/* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
+void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */
+void kvm_vcpu_scan_ioapic(struct kvm_vcpu *vcpu);	/* KVM_REQ_SCAN_IOAPIC */
+void kvm_apic_tsc_changed(struct kvm_vcpu *vcpu);	/* offset or rate */
 
 /* ---- iobus.c: who answers a port or an address in the kernel ---- */
 

@@ -44,6 +44,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -89,6 +90,8 @@
 	X(io_exits)		/* IN, OUT, INS, OUTS */		\
 	X(mmio_exits)		/* MMIO completed by userspace */	\
 	X(halt_exits)		/* HLT */				\
+	X(halt_poll_successes)	/* woken while still polling */		\
+	X(halt_sleeps)							\
 	X(irq_exits)		/* host interrupt while in the guest */	\
 	X(nmi_exits)		/* host NMI while in the guest */	\
 	X(irq_window_exits)						\
@@ -318,6 +321,7 @@ struct kvm_vcpu_arch {
 	struct kvm_queued_exception exception;
 	struct kvm_queued_interrupt interrupt;
 	bool nmi_injected;
+	atomic_t nmi_queued;		/* by any thread; kvm_process_nmi() moves it to */
 	unsigned int nmi_pending;	/* at most 2, as hardware latches one more */
 
 	/* io.c: what a userspace exit left to be done at the next KVM_RUN */
@@ -351,6 +355,9 @@ struct kvm_vcpu_arch {
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
+	DECLARE_BITMAP(ioapic_handled_vectors, 256);
+	u8 pending_ioapic_eoi;		/* KVM_REQ_IOAPIC_EOI_EXIT's */
 
 	/* mce.c */
 	u64 mcg_cap, mcg_status, mcg_ctl;
@@ -405,7 +412,9 @@ enum kvm_request {
 	KVM_REQ_EVENT,		/* an event may be ready for injection */
 	KVM_REQ_TRIPLE_FAULT,
 	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
-	KVM_REQ_SCAN_IOAPIC,	/* which EOIs the I/O APIC wants to hear of has changed */
+	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
+	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
+	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
 	KVM_REQ_VM_DEAD,
 };
 
@@ -421,6 +430,8 @@ struct kvm_vcpu {
 	int srcu_idx;					/* (v) */
 	struct pid __rcu *pid;	/* thread of the last KVM_RUN; (v) to write */
 	bool preempted;		/* scheduled out while it could run */
+	struct rcuwait wait;	/* halt.c: its thread, while that sleeps */
+	unsigned int halt_poll_ns;			/* (v) */
 	struct mutex mutex;
 	bool ran_once;					/* (v) KVM_RUN was called */
 	bool sigset_active;				/* (v) */
@@ -472,6 +483,7 @@ struct kvm_arch {
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
+	struct mutex apic_map_lock;		/* to write it; innermost */
 	u32 bsp_vcpu_id;
 	bool x2apic_format, x2apic_broadcast_quirk_disabled;	/* KVM_CAP_X2APIC_API */
 };
@@ -715,6 +727,12 @@ struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx);
 void vcpu_load(struct kvm_vcpu *vcpu);
 void vcpu_put(struct kvm_vcpu *vcpu);
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu);
+
+/* halt.c */
+void kvm_vcpu_block(struct kvm_vcpu *vcpu);
+void kvm_vcpu_halt(struct kvm_vcpu *vcpu);
+bool kvm_vcpu_wake_up(struct kvm_vcpu *vcpu);
+
 void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
 void kvm_vcpu_on_spin(struct kvm_vcpu *me);
@@ -814,6 +832,7 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void kvm_arch_vcpu_put(struct kvm_vcpu *vcpu);
 int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu);
+bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu);
 long kvm_arch_dev_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigned long arg);

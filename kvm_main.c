@@ -615,8 +615,13 @@ void kvm_put_kvm(struct kvm *kvm)
  */
 void kvm_vm_dead(struct kvm *kvm)
 {
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
 	WRITE_ONCE(kvm->vm_dead, true);
 	kvm_make_all_cpus_request(kvm, KVM_REQ_VM_DEAD);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		kvm_vcpu_wake_up(vcpu);
 }
 
 static int kvm_dev_ioctl_create_vm(unsigned long type)
@@ -801,6 +806,7 @@ static struct kvm_vcpu *kvm_alloc_vcpu(struct kvm *kvm, u32 id)
 	vcpu->vcpu_id = id;
 	vcpu->cpu = -1;
 	preempt_notifier_init(&vcpu->preempt_notifier, &kvm_preempt_ops);
+	rcuwait_init(&vcpu->wait);
 	return vcpu;
 }
 
@@ -1186,9 +1192,12 @@ static int kvm_vcpu_exiting_guest_mode(struct kvm_vcpu *vcpu)
  */
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu)
 {
-	int me = get_cpu();
-	int cpu = READ_ONCE(vcpu->cpu);
+	int me, cpu;
 
+	if (kvm_vcpu_wake_up(vcpu))
+		return;
+	me = get_cpu();
+	cpu = READ_ONCE(vcpu->cpu);
 	/* cmpxchg() is the full barrier of the left column. */
 	if (cpu != me && kvm_vcpu_exiting_guest_mode(vcpu) == IN_GUEST_MODE &&
 	    (unsigned int)cpu < nr_cpu_ids && cpu_online(cpu))

@@ -13,23 +13,13 @@
  * the value is more than a set of bits.
  *
  * Pure: reads through struct vmcs_reader, prints through vmcs_print_fn, takes
- * no lock, allocates nothing.  A line is built in a VMCS_LINE_MAX buffer on the
- * stack; long explanations are wrapped.
+ * no lock, allocates nothing.  report.h builds the lines and names what is not
+ * VMX's alone.
  */
-#include <linux/bits.h>
-#include <linux/kernel.h>
-#include <linux/string.h>
-#include <asm/msr-index.h>
-#include <asm/processor-flags.h>
-
+#include "report.h"
 #include "vmcs_check.h"
 
 /* ---------------------------------------------------------------- number to name */
-
-struct bit_name {
-	u64 mask;
-	const char *name;
-};
 
 #define X(mask, name) { mask, name },
 static const struct bit_name pin_bits[] = { VMX_PIN_CTLS_LIST(X) {} };
@@ -145,92 +135,7 @@ const char *vmx_entry_failure_qualification(u64 qualification)
 	}
 }
 
-/* -------------------------------------------------------------- a line of output */
-
-#define WRAP_COLUMN 116
-#define NAME_COLUMN 34
-
-/**
- * struct line - one line in the making
- * @print: where it goes
- * @ctx: passed to @print
- * @indent: spaces before a continuation
- * @len: characters in @text
- * @text: always a string
- */
-struct line {
-	vmcs_print_fn print;
-	void *ctx;
-	unsigned int indent;
-	unsigned int len;
-	char text[VMCS_LINE_MAX];
-};
-
-static void line_flush(struct line *line)
-{
-	if (line->len)
-		line->print(line->ctx, line->text);
-	line->len = 0;
-	line->text[0] = '\0';
-}
-
-static __printf(2, 3) void line_add(struct line *line, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	line->len += vscnprintf(line->text + line->len, sizeof(line->text) - line->len, format,
-				args);
-	va_end(args);
-}
-
-/* Add ", @item", on a new line if it would pass WRAP_COLUMN. */
-static void line_item(struct line *line, bool first, const char *item)
-{
-	if (!first)
-		line_add(line, ",");
-	if (line->len + strlen(item) + 1 > WRAP_COLUMN) {
-		line_flush(line);
-		line_add(line, "%*s", (int)line->indent, "");
-	} else {
-		line_add(line, " ");
-	}
-	line_add(line, "%s", item);
-}
-
 /* ------------------------------------------------------------------ the decoders */
-
-static const struct bit_name cr0_bits[] = {
-	{ X86_CR0_PE, "PE" }, { X86_CR0_MP, "MP" }, { X86_CR0_EM, "EM" }, { X86_CR0_TS, "TS" },
-	{ X86_CR0_ET, "ET" }, { X86_CR0_NE, "NE" }, { X86_CR0_WP, "WP" }, { X86_CR0_AM, "AM" },
-	{ X86_CR0_NW, "NW" }, { X86_CR0_CD, "CD" }, { X86_CR0_PG, "PG" }, {}
-};
-
-static const struct bit_name cr4_bits[] = {
-	{ X86_CR4_VME, "VME" }, { X86_CR4_PVI, "PVI" }, { X86_CR4_TSD, "TSD" },
-	{ X86_CR4_DE, "DE" }, { X86_CR4_PSE, "PSE" }, { X86_CR4_PAE, "PAE" },
-	{ X86_CR4_MCE, "MCE" }, { X86_CR4_PGE, "PGE" }, { X86_CR4_PCE, "PCE" },
-	{ X86_CR4_OSFXSR, "OSFXSR" }, { X86_CR4_OSXMMEXCPT, "OSXMMEXCPT" },
-	{ X86_CR4_UMIP, "UMIP" }, { X86_CR4_LA57, "LA57" }, { X86_CR4_VMXE, "VMXE" },
-	{ X86_CR4_SMXE, "SMXE" }, { X86_CR4_FSGSBASE, "FSGSBASE" }, { X86_CR4_PCIDE, "PCIDE" },
-	{ X86_CR4_OSXSAVE, "OSXSAVE" }, { X86_CR4_SMEP, "SMEP" }, { X86_CR4_SMAP, "SMAP" },
-	{ X86_CR4_PKE, "PKE" }, { X86_CR4_CET, "CET" }, { BIT_ULL(24), "PKS" },
-	{ BIT_ULL(25), "UINTR" }, { BIT_ULL(28), "LAM_SUP" }, {}
-};
-
-static const struct bit_name rflags_bits[] = {
-	{ X86_EFLAGS_CF, "CF" }, { X86_EFLAGS_PF, "PF" }, { X86_EFLAGS_AF, "AF" },
-	{ X86_EFLAGS_ZF, "ZF" }, { X86_EFLAGS_SF, "SF" }, { X86_EFLAGS_TF, "TF" },
-	{ X86_EFLAGS_IF, "IF" }, { X86_EFLAGS_DF, "DF" }, { X86_EFLAGS_OF, "OF" },
-	{ BIT_ULL(12), "IOPL bit 0" }, { BIT_ULL(13), "IOPL bit 1" }, { X86_EFLAGS_NT, "NT" },
-	{ X86_EFLAGS_RF, "RF" }, { X86_EFLAGS_VM, "VM" }, { X86_EFLAGS_AC, "AC" },
-	{ X86_EFLAGS_VIF, "VIF" }, { X86_EFLAGS_VIP, "VIP" }, { X86_EFLAGS_ID, "ID" },
-	{ X86_EFLAGS_FIXED, "fixed 1" }, {}
-};
-
-static const struct bit_name efer_bits[] = {
-	{ EFER_SCE, "SCE" }, { EFER_LME, "LME" }, { EFER_LMA, "LMA" }, { EFER_NX, "NXE" }, {}
-};
 
 static const struct bit_name debugctl_bits[] = {
 	{ DEBUGCTLMSR_LBR, "LBR" }, { DEBUGCTLMSR_BTF, "BTF" }, { BIT_ULL(2), "BLD" },
@@ -255,24 +160,6 @@ static const struct bit_name pending_dbg_bits[] = {
 	{ BIT_ULL(11), "bus lock" }, { BIT_ULL(12), "enabled breakpoint" },
 	{ BIT_ULL(14), "BS" }, { BIT_ULL(16), "RTM" }, {}
 };
-
-static void decode_bits(struct line *line, const struct bit_name *bits, u64 value)
-{
-	bool first = true;
-	char rest[40];
-
-	for (; bits->name; bits++) {
-		if (!(value & bits->mask))
-			continue;
-		line_item(line, first, bits->name);
-		value &= ~bits->mask;
-		first = false;
-	}
-	if (value) {
-		scnprintf(rest, sizeof(rest), "reserved 0x%llx", (unsigned long long)value);
-		line_item(line, first, rest);
-	}
-}
 
 static void decode_error(struct line *line, u64 value)
 {
@@ -309,30 +196,6 @@ static void decode_event(struct line *line, u64 value)
 		line_item(line, false, "bit 12 (NMI unblocking)");
 }
 
-/* SDM 3.5 "System Descriptor Types". */
-static const char * const system_types[16] = {
-	"reserved type", "available 16-bit TSS", "LDT", "busy 16-bit TSS", "16-bit call gate",
-	"task gate", "16-bit interrupt gate", "16-bit trap gate", "reserved type",
-	"available TSS", "reserved type", "busy TSS", "call gate", "reserved type",
-	"interrupt gate", "trap gate",
-};
-
-static void decode_ar_type(struct line *line, u32 ar)
-{
-	if (!(ar & VMX_AR_S_MASK)) {
-		line_item(line, true, system_types[ar & VMX_AR_TYPE_MASK]);
-		return;
-	}
-	if (ar & VMX_AR_TYPE_CODE_MASK) {
-		line_item(line, true, ar & BIT(2) ? "conforming code" : "code");
-		line_item(line, false, ar & BIT(1) ? "execute/read" : "execute-only");
-	} else {
-		line_item(line, true, ar & BIT(2) ? "expand-down data" : "data");
-		line_item(line, false, ar & BIT(1) ? "read/write" : "read-only");
-	}
-	line_item(line, false, ar & VMX_AR_TYPE_ACCESSES_MASK ? "accessed" : "not accessed");
-}
-
 static void decode_ar(struct line *line, u64 value)
 {
 	u32 ar = value;
@@ -342,7 +205,7 @@ static void decode_ar(struct line *line, u64 value)
 		line_item(line, true, "unusable");
 		return;
 	}
-	decode_ar_type(line, ar);
+	decode_descriptor_type(line, ar);
 	scnprintf(text, sizeof(text), "DPL %u", VMX_AR_DPL(ar));
 	line_item(line, false, text);
 	line_item(line, false, ar & VMX_AR_P_MASK ? "present" : "not present");
@@ -361,18 +224,6 @@ static void decode_activity(struct line *line, u64 value)
 	static const char * const states[] = { "active", "HLT", "shutdown", "wait-for-SIPI" };
 
 	line_item(line, true, value < ARRAY_SIZE(states) ? states[value] : "undefined");
-}
-
-static void decode_pat(struct line *line, u64 value)
-{
-	static const char * const types[] = { "UC", "WC", "?", "?", "WT", "WP", "WB", "UC-" };
-	unsigned int i;
-
-	for (i = 0; i < 8; i++) {
-		u8 type = value >> (8 * i);
-
-		line_item(line, i == 0, type < ARRAY_SIZE(types) ? types[type] : "?");
-	}
 }
 
 enum vmcs_decoder {
@@ -425,6 +276,8 @@ static const struct {
 };
 
 /* ---------------------------------------------------------------- the VMCS fields */
+
+#define NAME_COLUMN 34
 
 struct vmcs_field_row {
 	u32 encoding;

@@ -18,6 +18,7 @@
 #include <linux/uaccess.h>
 #include <asm/trapnr.h>
 
+#include "irq.h"
 #include "kvm_host.h"
 
 /* ---- general registers ---- */
@@ -267,6 +268,7 @@ static void kvm_reset_segments(struct kvm_vcpu *vcpu)
 void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 {
 	const unsigned long caching = X86_CR0_CD | X86_CR0_NW;
+	bool is_bsp = vcpu->vcpu_id == vcpu->kvm->arch.bsp_vcpu_id;
 	struct kvm_vcpu_arch *arch = &vcpu->arch;
 
 	/* What is in hardware now is nobody's any more. */
@@ -286,9 +288,11 @@ void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	arch->nmi_injected = false;
 	arch->nmi_pending = 0;
 	if (!init) {
-		arch->mp_state = KVM_MP_STATE_RUNNABLE;
+		/* With local APICs of ours others start with INIT and SIPI. */
+		arch->mp_state = is_bsp || !lapic_in_kernel(vcpu) ? KVM_MP_STATE_RUNNABLE :
+								    KVM_MP_STATE_UNINITIALIZED;
 		arch->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
-		if (!vcpu->vcpu_id)
+		if (is_bsp)
 			arch->apic_base |= MSR_IA32_APICBASE_BSP;
 		kvm_msr_vcpu_reset(vcpu);
 		kvm_fpu_vcpu_reset(vcpu);
@@ -429,6 +433,11 @@ static int kvm_vcpu_ioctl_interrupt(struct kvm_vcpu *vcpu, const struct kvm_inte
 {
 	if (irq->irq >= KVM_NR_INTERRUPTS)
 		return -EINVAL;
+	if (kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL)
+		return -ENXIO;
+	/* The PIC in userspace looks at ready_for_interrupt_injection first. */
+	if (lapic_in_kernel(vcpu) && vcpu->arch.interrupt.pending)
+		return -EEXIST;
 	vcpu->arch.interrupt.pending = true;
 	vcpu->arch.interrupt.nr = irq->irq;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
@@ -445,10 +454,33 @@ static int kvm_vcpu_ioctl_nmi(struct kvm_vcpu *vcpu)
 	return 0;
 }
 
-/* Without a local APIC of ours there is only one state: it can run. */
+/*
+ * Without a local APIC of ours there is only one state: it can run.  "SIPI received"
+ * is a vCPU in INIT for which a SIPI waits.
+ */
 static int kvm_set_mp_state(struct kvm_vcpu *vcpu, const struct kvm_mp_state *mp_state)
 {
-	return mp_state->mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
+	switch (mp_state->mp_state) {
+	case KVM_MP_STATE_RUNNABLE:
+		break;
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_HALTED:
+	case KVM_MP_STATE_INIT_RECEIVED:
+	case KVM_MP_STATE_SIPI_RECEIVED:
+		if (lapic_in_kernel(vcpu))
+			break;
+		fallthrough;
+	default:
+		return -EINVAL;
+	}
+	if (mp_state->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
+		vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
+		kvm_apic_set_pending_sipi(vcpu);
+	} else {
+		vcpu->arch.mp_state = mp_state->mp_state;
+	}
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	return 0;
 }
 
 static void kvm_translate(struct kvm_vcpu *vcpu, struct kvm_translation *tr)

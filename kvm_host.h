@@ -972,6 +972,7 @@ int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
 /* Of msr.c's table: 0, or 1: #GP. */
 int kvm_get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
+int kvm_get_mcg_cap(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 

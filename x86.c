@@ -105,7 +105,7 @@ void kvm_arch_hardware_unsetup(void)
 
 /* Habits of KVM that a VMM may switch off: those that exist here. */
 #define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED)
 
 /*
  * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
@@ -295,6 +295,7 @@ int kvm_arch_init_vm(struct kvm *kvm, unsigned long type)
 
 	if (type)
 		return -EINVAL;
+	kvm_apic_vm_init(kvm);
 	r = kvm_msr_vm_init(kvm);
 	if (r)
 		return r;
@@ -745,11 +746,17 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 	}
 	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
-	if (lapic_in_kernel(vcpu) && kvm_apic_has_events(vcpu)) {
-		kvm_apic_accept_events(vcpu);
-		if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
-			return 1;
+	if (kvm_check_request(KVM_REQ_NMI, vcpu))
+		kvm_process_nmi(vcpu);
+	if (kvm_check_request(KVM_REQ_SCAN_IOAPIC, vcpu))
+		kvm_vcpu_scan_ioapic(vcpu);
+	if (kvm_check_request(KVM_REQ_IOAPIC_EOI_EXIT, vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		vcpu->run->eoi.vector = vcpu->arch.pending_ioapic_eoi;
+		return 0;
 	}
+	if (lapic_in_kernel(vcpu) && kvm_apic_has_events(vcpu))
+		kvm_apic_accept_events(vcpu);
 	return 1;
 }
 
@@ -818,6 +825,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		r = kvm_service_requests(vcpu);
 		if (r <= 0)
 			return r;
+		if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
+			return 1;	/* INIT has come */
 	}
 	/* Before events are chosen: it may sleep, and may fail. */
 	r = kvm_mmu_reload(vcpu);

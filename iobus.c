@@ -103,7 +103,7 @@ static bool kvm_io_range_contains(const struct kvm_io_range *range, gpa_t addr, 
 	return addr >= range->addr && addr + len - 1 <= range->last;
 }
 
-/* The first entry that reaches @addr, or bus->nr. */
+/* The first entry that reaches as far as @addr, or bus->nr. */
 static int kvm_io_bus_first(const struct kvm_io_bus *bus, gpa_t addr)
 {
 	int low = 0, high = bus->nr;
@@ -266,7 +266,7 @@ static void kvm_io_dev_destroy(struct kvm_io_device *dev)
  * Sleeps for a grace period of kvm->srcu, which must not be held: when this
  * returns, no vCPU is in the device's functions, and its destructor was called.
  *
- * Return: 0, or -ENOENT if it is not on that bus.
+ * Return: 0, or -ENOENT if it is not on that bus, or no more.
  */
 int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus which, struct kvm_io_device *dev)
 {
@@ -274,6 +274,8 @@ int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus which, struct kvm_io
 	int i;
 
 	lockdep_assert_held(&kvm->slots_lock);
+	if (!old)	/* the VM ends, and its buses have ended */
+		return -ENOENT;
 	for (i = 0; i < old->nr && old->range[i].dev != dev; i++)
 		;
 	if (i == old->nr)

@@ -71,9 +71,12 @@
 #define KVM_NR_VAR_MTRR		8
 #define KVM_MAX_IRQ_ROUTES	4096
 #define KVM_NR_DB_REGS		4
-/* What a vCPU's file descriptor maps: struct kvm_run, a page of port I/O data. */
+/*
+ * What a vCPU's file descriptor maps: struct kvm_run and a page of port I/O data, which
+ * are the vCPU's own; the VM's ring of coalesced writes.
+ */
 #define KVM_PIO_PAGE_OFFSET	1
-/* The ring of coalesced writes; the same page in every vCPU of a VM. */
+#define KVM_VCPU_OWN_PAGES	2
 #define KVM_COALESCED_PAGE_OFFSET	2
 #define KVM_VCPU_MMAP_PAGES	3
 

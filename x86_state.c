@@ -822,6 +822,42 @@ static int kvm_vm_set_tsc_khz(struct kvm *kvm, unsigned long khz)
 	return r;
 }
 
+/* The ways into the guest and out of it that irq.h is about: each takes one struct. */
+static long kvm_vm_ioctl_irq(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	union {
+		struct kvm_irq_level level;
+		struct kvm_msi msi;
+		struct kvm_irqfd irqfd;
+		struct kvm_ioeventfd ioeventfd;
+		struct kvm_coalesced_mmio_zone zone;
+	} u;
+	int r;
+
+	if (copy_from_user(&u, argp, _IOC_SIZE(ioctl)))
+		return -EFAULT;
+	switch (ioctl) {
+	case KVM_IRQ_LINE:
+		return kvm_vm_ioctl_irq_line(kvm, &u.level, false);
+	case KVM_IRQ_LINE_STATUS:
+		r = kvm_vm_ioctl_irq_line(kvm, &u.level, true);
+		if (!r && copy_to_user(argp, &u.level, sizeof(u.level)))
+			r = -EFAULT;
+		return r;
+	case KVM_SIGNAL_MSI:
+		return kvm_send_userspace_msi(kvm, &u.msi);
+	case KVM_IRQFD:
+		return kvm_irqfd(kvm, &u.irqfd);
+	case KVM_IOEVENTFD:
+		return kvm_ioeventfd(kvm, &u.ioeventfd);
+	case KVM_REGISTER_COALESCED_MMIO:
+		return kvm_vm_ioctl_register_coalesced_mmio(kvm, &u.zone);
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return kvm_vm_ioctl_unregister_coalesced_mmio(kvm, &u.zone);
+	}
+	return -ENOTTY;
+}
+
 /**
  * kvm_arch_vm_ioctl() - x86 ioctls of a VM
  * @kvm: the VM
@@ -854,9 +890,20 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 	case KVM_X86_SET_MSR_FILTER:
 		return kvm_vm_ioctl_set_msr_filter(kvm, argp);
 
-	/* Interrupt controllers in the kernel: there are none in this VM. */
+	case KVM_CREATE_IRQCHIP:
+		return kvm_vm_ioctl_create_irqchip(kvm);
+	case KVM_SET_GSI_ROUTING:
+		return kvm_set_gsi_routing(kvm, argp);
 	case KVM_IRQ_LINE:
 	case KVM_IRQ_LINE_STATUS:
+	case KVM_SIGNAL_MSI:
+	case KVM_IRQFD:
+	case KVM_IOEVENTFD:
+	case KVM_REGISTER_COALESCED_MMIO:
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return kvm_vm_ioctl_irq(kvm, ioctl, argp);
+
+	/* Interrupt controllers in the kernel: there are none in this VM. */
 	case KVM_GET_IRQCHIP:
 	case KVM_SET_IRQCHIP:
 	case KVM_GET_PIT:
@@ -865,10 +912,6 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 	case KVM_SET_PIT2:
 	case KVM_REINJECT_CONTROL:
 		return -ENXIO;
-	case KVM_SET_GSI_ROUTING:
-	case KVM_SIGNAL_MSI:
-	case KVM_IRQFD:
-		return -EINVAL;
 	}
 	return -ENOTTY;
 }

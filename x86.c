@@ -626,25 +626,14 @@ static bool kvm_try_inject_nmi(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-/* Does an interrupt wait, of the VMM's (KVM_INTERRUPT) or of a controller of ours? */
-static bool kvm_irq_waits(struct kvm_vcpu *vcpu)
-{
-	if (!lapic_in_kernel(vcpu))
-		return vcpu->arch.interrupt.pending;
-	return kvm_cpu_has_interrupt(vcpu);
-}
-
 static bool kvm_try_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
-	int vector = irq->nr;
+	int vector;
 
 	if (!kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ))
 		return false;
-	if (lapic_in_kernel(vcpu))
-		vector = kvm_cpu_get_interrupt(vcpu);
-	else
-		irq->pending = false;
+	vector = kvm_cpu_get_interrupt(vcpu);
 	if (vector < 0)
 		return false;	/* withdrawn */
 	irq->injected = true;
@@ -684,9 +673,9 @@ static bool kvm_inject_events(struct kvm_vcpu *vcpu)
 		taken = kvm_try_inject_nmi(vcpu);
 	if (arch->nmi_pending)
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_NMI);
-	if (!taken && kvm_irq_waits(vcpu))
+	if (!taken && kvm_cpu_has_interrupt(vcpu))
 		taken = kvm_try_inject_irq(vcpu);
-	if (kvm_irq_waits(vcpu))
+	if (kvm_cpu_has_interrupt(vcpu))
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
 	return leave_soon;
 }
@@ -711,7 +700,7 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
 	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
 		return true;
-	return kvm_irq_waits(vcpu) && kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
+	return kvm_cpu_has_interrupt(vcpu) && kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
 /* KVM_INTERRUPT is for a PIC in userspace; does the guest listen to one? */
@@ -729,7 +718,7 @@ static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
 	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !kvm_irq_waits(vcpu) &&
+	       !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 

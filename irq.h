@@ -161,6 +161,7 @@ void kvm_apic_local_deliver_nmi_wd(struct kvm *kvm);
 void kvm_apic_accept_events(struct kvm_vcpu *vcpu);
 bool kvm_apic_has_events(struct kvm_vcpu *vcpu);	/* INIT or SIPI waits */
 void kvm_apic_set_pending_sipi(struct kvm_vcpu *vcpu);	/* KVM_SET_MP_STATE */
+void kvm_apic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);	/* KVM_SET_VCPU_EVENTS */
 bool kvm_apic_timer_pending(struct kvm_vcpu *vcpu);
 void kvm_apic_inject_pending_timer(struct kvm_vcpu *vcpu);
 

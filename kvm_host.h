@@ -416,6 +416,7 @@ enum kvm_request {
 	KVM_REQ_TRIPLE_FAULT,
 	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
 	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
+	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
 	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
 	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
 	KVM_REQ_VM_DEAD,

@@ -12,6 +12,7 @@
 
 #include <linux/context_tracking.h>
 #include <linux/cpuhotplug.h>
+#include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/kvm.h>
 #include <linux/mm.h>
@@ -138,6 +139,16 @@ static inline bool minikvm_immediate_exit(const struct kvm_run *run)
 	return READ_ONCE(run->immediate_exit__unsafe);
 #else
 	return READ_ONCE(run->immediate_exit);
+#endif
+}
+
+/* By one: how much was once the caller's to say. */
+static inline void minikvm_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#ifdef MINIKVM_EVENTFD_SIGNAL_TAKES_N
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
 #endif
 }
 

@@ -41,7 +41,6 @@ enum {
 	VMCB_DR,		/* DR6, DR7 */
 	VMCB_DT,		/* GDT, IDT */
 	VMCB_SEG,		/* CS, DS, SS, ES, CPL */
-	VMCB_CR2,
 };
 
 #define VMCB_ALL_CLEAN	(GENMASK(VMCB_SEG, VMCB_INTERCEPTS))

@@ -18,6 +18,7 @@
 #define FEAT_CTL	0x3a
 #define SYSENTER_ESP	0x175
 #define SPEC_CTRL	0x48
+#define MCG_CAP		0x179
 #define MC0_STATUS	0x401
 #define EFER		0xc0000080
 #define SFMASK		0xc0000084
@@ -272,6 +273,23 @@ TEST_F(vendor, mce_status)
 		EXPECT_EQ(want == TAKEN, val)
 			TH_LOG("%s", names[i]);
 		EXPECT_EQ(TAKEN, guest_write(self, MC0_STATUS, 0));
+	}
+}
+
+/* On AMD's CPUs all but the banks and MCG_CTL_P is reserved. */
+TEST_F(vendor, mcg_cap)
+{
+	for (int intel = 0; intel < 2; intel++) {
+		u64 cap = 0x100010a;			/* and MCG_SER_P, as QEMU sets it */
+
+		/* The stock module goes by the CPU below. */
+		if (dev_is_stock() && intel == host_is_amd())
+			continue;
+		set_vendor(intel ? INTEL : AMD);
+		start(self, guest_msr);
+		ASSERT_EQ(0, kioctlp(self->vcpu->fd, KVM_X86_SETUP_MCE, &cap));
+		EXPECT_EQ(TAKEN, guest_read(self, MCG_CAP));
+		EXPECT_EQ(intel ? cap : 0x10a, self->op->val);
 	}
 }
 

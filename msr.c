@@ -76,7 +76,7 @@ enum msr_result {
  */
 struct kvm_msr_row {
 	u32 index;
-	u8 count;
+	u16 count;
 	u8 flags;
 	u16 feature, feature2;
 	u16 field;

@@ -71,8 +71,13 @@
 #define KVM_NR_VAR_MTRR		8
 #define KVM_MAX_IRQ_ROUTES	4096
 #define KVM_NR_DB_REGS		4
-/* struct kvm_run, a page of port I/O data. */
+/*
+ * What a vCPU's file descriptor maps: struct kvm_run and a page of port I/O data, which
+ * are the vCPU's own; the VM's ring of coalesced writes.
+ */
 #define KVM_PIO_PAGE_OFFSET	1
+#define KVM_VCPU_OWN_PAGES	2
+#define KVM_COALESCED_PAGE_OFFSET	2
 #define KVM_VCPU_MMAP_PAGES	3
 
 /* ---- statistics: one row each; the debugfs files are made of this list ---- */
@@ -411,6 +416,7 @@ enum kvm_request {
 	KVM_REQ_TRIPLE_FAULT,
 	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
 	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
+	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
 	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
 	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
 	KVM_REQ_VM_DEAD,
@@ -477,7 +483,7 @@ struct kvm_arch {
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
 	int irqchip_mode;		/* enum kvm_irqchip_mode */
-	u8 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	u16 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
@@ -485,6 +491,9 @@ struct kvm_arch {
 	u32 bsp_vcpu_id;
 	bool x2apic_format, x2apic_broadcast_quirk_disabled;	/* KVM_CAP_X2APIC_API */
 };
+
+/* The kernel's own answer to guest addresses: iobus.c. */
+enum kvm_bus { KVM_MMIO_BUS, KVM_PIO_BUS, KVM_FAST_MMIO_BUS, KVM_NR_BUSES };
 
 struct kvm {
 	struct mm_struct *mm;				/* (c) */
@@ -505,6 +514,29 @@ struct kvm {
 	struct kvm_memslots slots[KVM_ADDRESS_SPACE_NUM];
 	unsigned long nr_slot_pages;			/* (s) */
 	u32 manual_dirty_log_protect;			/* (l) */
+
+	struct kvm_io_bus __rcu *buses[KVM_NR_BUSES];	/* (s) iobus.c */
+
+	/*
+	 * irq.c: where a GSI goes, and who wants to hear of its EOI.  Changed
+	 * under irq_lock, read under irq_srcu.
+	 */
+	struct mutex irq_lock;
+	struct srcu_struct irq_srcu;
+	struct kvm_irq_routing_table __rcu *irq_routing;
+	struct hlist_head irq_ack_notifiers;
+
+	/* eventfd.c: each file's head says how these are used */
+	struct mutex irqfds_mutex;
+	spinlock_t irqfds_lock;
+	struct list_head irqfds;			/* irqfds_lock */
+	struct list_head resamplers;			/* irqfds_mutex */
+	struct list_head ioeventfds;			/* (s) */
+
+	/* coalesced_mmio.c */
+	struct kvm_coalesced_mmio_ring *coalesced_mmio_ring;	/* (c) a page */
+	spinlock_t ring_lock;		/* writers of it */
+	struct list_head coalesced_zones;		/* (s) */
 
 	/* mmu.c: invalidations of host mappings under way, and how many there were */
 	struct mmu_notifier mmu_notifier;
@@ -972,6 +1004,7 @@ int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
 /* Of msr.c's table: 0, or 1: #GP. */
 int kvm_get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
+int kvm_get_mcg_cap(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 

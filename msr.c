@@ -76,7 +76,7 @@ enum msr_result {
  */
 struct kvm_msr_row {
 	u32 index;
-	u8 count;
+	u16 count;
 	u8 flags;
 	u16 feature, feature2;
 	u16 field;
@@ -622,7 +622,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	    .set = set_mtrr),
 
 	/* Machine check.  The banks are not listed: how many there are varies. */
-	ROW(MSR_IA32_MCG_CAP, FIELD(mcg_cap), .set = set_never),
+	ROW(MSR_IA32_MCG_CAP, .get = kvm_get_mcg_cap, .set = set_never),
 	ROW(MSR_IA32_MCG_STATUS, FIELD(mcg_status), .flags = MSR_LISTED),
 	ROW(MSR_IA32_MCG_CTL, .flags = MSR_LISTED, .get = kvm_get_mcg_ctl,
 	    .set = kvm_set_mcg_ctl),

@@ -105,7 +105,7 @@ void kvm_arch_hardware_unsetup(void)
 
 /* Habits of KVM that a VMM may switch off: those that exist here. */
 #define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED)
 
 /*
  * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
@@ -295,6 +295,7 @@ int kvm_arch_init_vm(struct kvm *kvm, unsigned long type)
 
 	if (type)
 		return -EINVAL;
+	kvm_apic_vm_init(kvm);
 	r = kvm_msr_vm_init(kvm);
 	if (r)
 		return r;
@@ -625,25 +626,14 @@ static bool kvm_try_inject_nmi(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-/* Does an interrupt wait, of the VMM's (KVM_INTERRUPT) or of a controller of ours? */
-static bool kvm_irq_waits(struct kvm_vcpu *vcpu)
-{
-	if (!lapic_in_kernel(vcpu))
-		return vcpu->arch.interrupt.pending;
-	return kvm_cpu_has_interrupt(vcpu);
-}
-
 static bool kvm_try_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
-	int vector = irq->nr;
+	int vector;
 
 	if (!kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ))
 		return false;
-	if (lapic_in_kernel(vcpu))
-		vector = kvm_cpu_get_interrupt(vcpu);
-	else
-		irq->pending = false;
+	vector = kvm_cpu_get_interrupt(vcpu);
 	if (vector < 0)
 		return false;	/* withdrawn */
 	irq->injected = true;
@@ -683,9 +673,9 @@ static bool kvm_inject_events(struct kvm_vcpu *vcpu)
 		taken = kvm_try_inject_nmi(vcpu);
 	if (arch->nmi_pending)
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_NMI);
-	if (!taken && kvm_irq_waits(vcpu))
+	if (!taken && kvm_cpu_has_interrupt(vcpu))
 		taken = kvm_try_inject_irq(vcpu);
-	if (kvm_irq_waits(vcpu))
+	if (kvm_cpu_has_interrupt(vcpu))
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
 	return leave_soon;
 }
@@ -710,7 +700,7 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
 	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
 		return true;
-	return kvm_irq_waits(vcpu) && kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
+	return kvm_cpu_has_interrupt(vcpu) && kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
 /* KVM_INTERRUPT is for a PIC in userspace; does the guest listen to one? */
@@ -728,7 +718,7 @@ static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
 	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !kvm_irq_waits(vcpu) &&
+	       !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
@@ -745,11 +735,17 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 	}
 	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
-	if (lapic_in_kernel(vcpu) && kvm_apic_has_events(vcpu)) {
-		kvm_apic_accept_events(vcpu);
-		if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
-			return 1;
+	if (kvm_check_request(KVM_REQ_NMI, vcpu))
+		kvm_process_nmi(vcpu);
+	if (kvm_check_request(KVM_REQ_SCAN_IOAPIC, vcpu))
+		kvm_vcpu_scan_ioapic(vcpu);
+	if (kvm_check_request(KVM_REQ_IOAPIC_EOI_EXIT, vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		vcpu->run->eoi.vector = vcpu->arch.pending_ioapic_eoi;
+		return 0;
 	}
+	if (lapic_in_kernel(vcpu) && kvm_apic_has_events(vcpu))
+		kvm_apic_accept_events(vcpu);
 	return 1;
 }
 
@@ -818,6 +814,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		r = kvm_service_requests(vcpu);
 		if (r <= 0)
 			return r;
+		if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
+			return 1;	/* INIT has come */
 	}
 	/* Before events are chosen: it may sleep, and may fail. */
 	r = kvm_mmu_reload(vcpu);

@@ -13,6 +13,7 @@
 #include <linux/context_tracking.h>
 #include <linux/cpuhotplug.h>
 #include <linux/eventfd.h>
+#include <linux/hrtimer.h>
 #include <linux/kvm.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -116,6 +117,19 @@ static inline int minikvm_follow_pfnmap(struct vm_area_struct *vma, unsigned lon
 	pte_unmap_unlock(pte, lock);
 #endif
 	return 0;
+}
+
+/* Initialisation and the callback were two steps once. */
+static inline void minikvm_hrtimer_setup(struct hrtimer *timer,
+					 enum hrtimer_restart (*function)(struct hrtimer *),
+					 clockid_t clock, enum hrtimer_mode mode)
+{
+#ifdef MINIKVM_HAVE_HRTIMER_SETUP
+	hrtimer_setup(timer, function, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+#endif
 }
 
 /* Userspace may write it at any time: newer kernels say so in the member's name. */

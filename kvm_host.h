@@ -416,6 +416,7 @@ enum kvm_request {
 	KVM_REQ_TRIPLE_FAULT,
 	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
 	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
+	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
 	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
 	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
 	KVM_REQ_VM_DEAD,
@@ -1003,6 +1004,7 @@ int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
 /* Of msr.c's table: 0, or 1: #GP. */
 int kvm_get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
+int kvm_get_mcg_cap(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 

@@ -76,7 +76,7 @@ enum msr_result {
  */
 struct kvm_msr_row {
 	u32 index;
-	u8 count;
+	u16 count;
 	u8 flags;
 	u16 feature, feature2;
 	u16 field;
@@ -587,7 +587,8 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* Mode, time, identity. */
 	ROW(MSR_EFER, FIELD(efer), .set = set_msr_efer),
 	ROW(MSR_IA32_APICBASE, FIELD(apic_base), .set = set_msr_apic_base),
-	ROW(APIC_BASE_MSR, .count = 0x100, .get = get_x2apic, .set = set_x2apic),
+	ROW(APIC_BASE_MSR, .count = 0x80, .get = get_x2apic, .set = set_x2apic),
+	ROW(APIC_BASE_MSR + 0x80, .count = 0x80, .get = get_x2apic, .set = set_x2apic),
 	ROW(MSR_IA32_TSC_DEADLINE, .flags = MSR_LISTED, .get = get_tsc_deadline,
 	    .set = set_tsc_deadline),
 	ROW(MSR_IA32_TSC, .flags = MSR_LISTED, .get = get_tsc, .set = set_tsc),
@@ -622,7 +623,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	    .set = set_mtrr),
 
 	/* Machine check.  The banks are not listed: how many there are varies. */
-	ROW(MSR_IA32_MCG_CAP, FIELD(mcg_cap), .set = set_never),
+	ROW(MSR_IA32_MCG_CAP, .get = kvm_get_mcg_cap, .set = set_never),
 	ROW(MSR_IA32_MCG_STATUS, FIELD(mcg_status), .flags = MSR_LISTED),
 	ROW(MSR_IA32_MCG_CTL, .flags = MSR_LISTED, .get = kvm_get_mcg_ctl,
 	    .set = kvm_set_mcg_ctl),

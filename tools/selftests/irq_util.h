@@ -16,7 +16,9 @@
 #include "minikvm_util.h"
 
 #define LAPIC_GPA	0xfee00000UL
+#define LAPIC_ID	0x20
 #define LAPIC_EOI	0xb0
+#define LAPIC_LDR	0xd0
 #define LAPIC_SVR	0xf0
 #define REDIR_LEVEL	(1u << 15)
 #define REDIR_MASKED	(1u << 16)
@@ -39,6 +41,8 @@ GUEST_FN static __attribute__((unused)) void wait_for_irqs(void)
 
 	exc->action = EXC_IRET;
 	lapic_write(LAPIC_SVR, 0x1ff);
+	/* Logical destination, flat: a bit for each CPU. */
+	lapic_write(LAPIC_LDR, 1u << (24 + (*(volatile u32 *)(LAPIC_GPA + LAPIC_ID) >> 24)));
 	for (;;) {
 		g_ucall(UCALL_SYNC, exc->count, exc->vector);
 		if (irq_flags & IRQ_SPIN)

@@ -12,6 +12,8 @@
 
 #include <linux/context_tracking.h>
 #include <linux/cpuhotplug.h>
+#include <linux/eventfd.h>
+#include <linux/hrtimer.h>
 #include <linux/kvm.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -117,6 +119,19 @@ static inline int minikvm_follow_pfnmap(struct vm_area_struct *vma, unsigned lon
 	return 0;
 }
 
+/* Initialisation and the callback were two steps once. */
+static inline void minikvm_hrtimer_setup(struct hrtimer *timer,
+					 enum hrtimer_restart (*function)(struct hrtimer *),
+					 clockid_t clock, enum hrtimer_mode mode)
+{
+#ifdef MINIKVM_HAVE_HRTIMER_SETUP
+	hrtimer_setup(timer, function, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+#endif
+}
+
 /* Userspace may write it at any time: newer kernels say so in the member's name. */
 static inline bool minikvm_immediate_exit(const struct kvm_run *run)
 {
@@ -124,6 +139,16 @@ static inline bool minikvm_immediate_exit(const struct kvm_run *run)
 	return READ_ONCE(run->immediate_exit__unsafe);
 #else
 	return READ_ONCE(run->immediate_exit);
+#endif
+}
+
+/* By one: how much was once the caller's to say. */
+static inline void minikvm_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#ifdef MINIKVM_EVENTFD_SIGNAL_TAKES_N
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
 #endif
 }
 

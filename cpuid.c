@@ -112,7 +112,7 @@ static const u16 supported_features[] = {
 
 /* What a guest may have even if the host has it not: software does it all. */
 static const u16 emulated_features[] = {
-	F(TSC_ADJUST), F(HYPERVISOR), F(ARAT), F_NO_SMM_CTL_MSR,
+	F(TSC_ADJUST), F(HYPERVISOR), F(X2APIC), F(ARAT), F_NO_SMM_CTL_MSR,
 };
 
 /* A feature that is worth nothing without some extended state. */

@@ -51,6 +51,7 @@
 #include <linux/slab.h>
 
 #include "emulate.h"
+#include "irq.h"
 #include "kvm_host.h"
 #include "trace.h"
 
@@ -229,6 +230,58 @@ static bool io_is_ram(struct kvm *kvm, gpa_t gpa, bool write)
 	return slot && !(write && (slot->flags & KVM_MEM_READONLY));
 }
 
+/* ---- devices in the kernel ---- */
+
+/* 0: one of them did it.  Else userspace is to be asked. */
+static int device_read(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, unsigned int len)
+{
+	if (lapic_in_kernel(vcpu) && kvm_apic_mmio_in_range(vcpu, gpa)) {
+		kvm_apic_mmio_read(vcpu, gpa, data, len);
+		return 0;
+	}
+	return kvm_io_bus_read(vcpu, KVM_MMIO_BUS, gpa, len, data);
+}
+
+static int device_write(struct kvm_vcpu *vcpu, const struct mmio_fragment *frag)
+{
+	if (lapic_in_kernel(vcpu) && kvm_apic_mmio_in_range(vcpu, frag->gpa)) {
+		kvm_apic_mmio_write(vcpu, frag->gpa, frag->data, frag->len);
+		return 0;
+	}
+	return kvm_io_bus_write(vcpu, KVM_MMIO_BUS, frag->gpa, frag->len, frag->data);
+}
+
+/* One device has a port: who did the first of @count does them all. */
+static int device_in(struct kvm_vcpu *vcpu, u16 port, unsigned int size, void *data,
+		     unsigned int count)
+{
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < count; i++) {
+		r = kvm_io_bus_read(vcpu, KVM_PIO_BUS, port, size, data + i * size);
+		if (r && !i)
+			return r;
+		if (r)
+			memset(data + i * size, 0xff, size);	/* it was just removed */
+	}
+	return 0;
+}
+
+static int device_out(struct kvm_vcpu *vcpu, u16 port, unsigned int size, const void *data,
+		      unsigned int count)
+{
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < count; i++) {
+		r = kvm_io_bus_write(vcpu, KVM_PIO_BUS, port, size, data + i * size);
+		if (r && !i)
+			return r;
+	}
+	return 0;
+}
+
 /* ---- exits to userspace ---- */
 
 static void *pio_page(struct kvm_vcpu *vcpu)
@@ -296,26 +349,34 @@ static int complete_fast_out_7e(struct kvm_vcpu *vcpu)
 	return kvm_debug_after_insn(vcpu, vcpu->arch.io->rflags);
 }
 
+static int finish_fast_in(struct kvm_vcpu *vcpu, const void *data, unsigned int size)
+{
+	unsigned long val = 0;
+
+	/* A write to AL or AX keeps the rest of RAX, one to EAX clears it. */
+	if (size < 4)
+		val = kvm_register_read_raw(vcpu, VCPU_REGS_RAX);
+	memcpy(&val, data, size);
+	kvm_register_write_raw(vcpu, VCPU_REGS_RAX, val);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+
 static int complete_fast_in(struct kvm_vcpu *vcpu)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
-	unsigned long val = 0;
 
 	io->pio.state = PIO_IDLE;
 	if (io_rip_moved(vcpu))
 		return 1;
-	/* A write to AL or AX keeps the rest of RAX, one to EAX clears it. */
-	if (io->pio.size < 4)
-		val = kvm_register_read_raw(vcpu, VCPU_REGS_RAX);
-	memcpy(&val, pio_page(vcpu), io->pio.size);
-	kvm_register_write_raw(vcpu, VCPU_REGS_RAX, val);
-	return kvm_skip_emulated_instruction(vcpu);
+	return finish_fast_in(vcpu, pio_page(vcpu), io->pio.size);
 }
 
 static int fast_out(struct kvm_vcpu *vcpu, int size, unsigned short port)
 {
 	unsigned long val = kvm_register_read_raw(vcpu, VCPU_REGS_RAX);
 
+	if (!device_out(vcpu, port, size, &val, 1))
+		return kvm_skip_emulated_instruction(vcpu);
 	memcpy(pio_page(vcpu), &val, size);
 	/*
 	 * Port 7E: an old firmware's OUT to it is served by VMMs that save the
@@ -340,16 +401,18 @@ static int fast_out(struct kvm_vcpu *vcpu, int size, unsigned short port)
  * RIP stays on the instruction during the exit, and is moved on completion
  * unless userspace has set it meanwhile.
  *
- * Return: 0: kvm_run tells userspace what to do.  (1 or an errno is possible by
- * the run loop's contract, though not with devices in userspace only.)
+ * Return: 1: a device in the kernel did it; 0: kvm_run tells userspace what to do.
  */
 int kvm_fast_pio(struct kvm_vcpu *vcpu, int size, unsigned short port, bool in)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
+	u32 val;
 
 	io->rip = kvm_rip_read(vcpu);
 	if (!in)
 		return fast_out(vcpu, size, port);
+	if (!device_in(vcpu, port, size, &val, 1))
+		return finish_fast_in(vcpu, &val, size);
 	io->pio.size = size;
 	return exit_pio(vcpu, true, port, size, 1, complete_fast_in);
 }
@@ -545,10 +608,17 @@ static int io_send_posted(struct kvm_vcpu *vcpu)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
 
-	if (io->next_write < io->nr_writes)
-		return exit_mmio(vcpu, true, &io->writes[io->next_write++], complete_posted);
+	const struct mmio_fragment *frag;
+
+	while (io->next_write < io->nr_writes) {
+		frag = &io->writes[io->next_write++];
+		if (device_write(vcpu, frag))
+			return exit_mmio(vcpu, true, frag, complete_posted);
+	}
 	if (io->pio.state == PIO_POSTED) {
 		io->pio.state = PIO_IDLE;
+		if (!device_out(vcpu, io->pio.port, io->pio.size, pio_page(vcpu), io->pio.count))
+			return 1;
 		return exit_pio(vcpu, false, io->pio.port, io->pio.size, io->pio.count,
 				complete_posted);
 	}
@@ -920,9 +990,10 @@ static int hook_fetch(struct x86_emulate_ctxt *ctxt, u64 linear, void *buf, unsi
  * in the same order in each round, unless userspace or the guest's other CPUs
  * changed something in between: then the answers from there on are worthless.
  */
-static int hook_read_fragment(struct kvm_io_state *io, gpa_t gpa, void *buf, unsigned int len)
+static int hook_read_fragment(struct kvm_vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
 {
-	const struct mmio_fragment *known = &io->reads[io->next_read];
+	struct kvm_io_state *io = vcpu->arch.io;
+	struct mmio_fragment *known = &io->reads[io->next_read];
 
 	if (io->next_read < io->nr_reads) {
 		if (known->gpa == gpa && known->len == len) {
@@ -934,6 +1005,13 @@ static int hook_read_fragment(struct kvm_io_state *io, gpa_t gpa, void *buf, uns
 	}
 	if (io->nr_reads == IO_MAX_READS)
 		return X86EMUL_UNHANDLEABLE;
+	/* A device in the kernel is read once, too, however many rounds there are. */
+	*known = (struct mmio_fragment){ .gpa = gpa, .len = len };
+	if (!device_read(vcpu, gpa, known->data, len)) {
+		memcpy(buf, known->data, len);
+		io->nr_reads = ++io->next_read;
+		return X86EMUL_CONTINUE;
+	}
 	io->ask = (struct mmio_fragment){ .gpa = gpa, .len = len };
 	return X86EMUL_IO_NEEDED;
 }
@@ -949,7 +1027,7 @@ static int hook_read_span(struct kvm_vcpu *vcpu, const struct io_span *span, voi
 	}
 	for (done = 0; done < span->len; done += len) {
 		len = min_t(unsigned int, span->len - done, IO_MAX_MMIO);
-		rc = hook_read_fragment(vcpu->arch.io, span->gpa + done, buf + done, len);
+		rc = hook_read_fragment(vcpu, span->gpa + done, buf + done, len);
 		if (rc)
 			return rc;
 	}
@@ -1098,6 +1176,8 @@ static int hook_pio_in(struct x86_emulate_ctxt *ctxt, u16 port, unsigned int siz
 		memcpy(buf, pio_page(vcpu), *count * size);
 		return X86EMUL_CONTINUE;
 	}
+	if (!device_in(vcpu, port, size, buf, *count))
+		return X86EMUL_CONTINUE;
 	io->pio.state = PIO_ASKED;
 	io->pio.port = port;
 	io->pio.size = size;
@@ -1211,7 +1291,7 @@ static int hook_set_cr(struct x86_emulate_ctxt *ctxt, unsigned int nr, u64 val)
 		err = kvm_set_cr8(vcpu, val);
 		break;
 	}
-	vcpu->arch.io->tpr_lowered = vcpu->arch.cr8 < old_cr8;
+	vcpu->arch.io->tpr_lowered = !lapic_in_kernel(vcpu) && vcpu->arch.cr8 < old_cr8;
 	return err ? hook_gp(ctxt) : X86EMUL_CONTINUE;
 }
 

@@ -37,6 +37,7 @@
 #include <linux/kvm.h>
 
 #include "kvm_host.h"
+#include "lapic.h"
 
 #define KVM_NR_PIC_PINS		16
 #define KVM_NR_IOAPIC_PINS	24
@@ -51,28 +52,6 @@ enum kvm_irqchip_mode {
 	KVM_IRQCHIP_NONE,
 	KVM_IRQCHIP_KERNEL,	/* PICs, I/O APIC, local APICs, maybe a PIT */
 	KVM_IRQCHIP_SPLIT,	/* local APICs here, the rest in userspace */
-};
-
-/**
- * struct kvm_lapic_irq - an interrupt message, of an I/O APIC pin, MSI or ICR
- * @vector:	0..255
- * @delivery_mode: APIC_DM_FIXED, APIC_DM_LOWEST, APIC_DM_SMI, _NMI, _INIT, _STARTUP, _EXTINT
- * @dest_mode:	APIC_DEST_PHYSICAL or APIC_DEST_LOGICAL
- * @level:	asserted (INIT de-assert is 0)
- * @trig_mode:	level-triggered: the EOI goes to the I/O APICs
- * @shorthand:	APIC_DEST_NOSHORT, _SELF, _ALLINC, _ALLBUT
- * @dest_id:	as in the message: 8 bits, or 32 with x2APIC format
- * @msi_redir_hint: MSI: any one of the destinations
- */
-struct kvm_lapic_irq {
-	u32 vector;
-	u16 delivery_mode;
-	u16 dest_mode;
-	bool level;
-	u16 trig_mode;
-	u32 shorthand;
-	u32 dest_id;
-	bool msi_redir_hint;
 };
 
 struct kvm_lapic;		/* apic.c */
@@ -97,7 +76,30 @@ int kvm_send_userspace_msi(struct kvm *kvm, const struct kvm_msi *msi);
  * > 0: delivered to so many CPUs, 0: coalesced, < 0: ignored (masked, no route).
  */
 int kvm_set_irq(struct kvm *kvm, int source, u32 gsi, int level, bool line_status);
-/* An EOI of the LAPIC or a PIC for this pin: tell resampling irqfds and the PIT. */
+/* The same for an edge, if that can be done with interrupts off; else -EWOULDBLOCK. */
+int kvm_set_irq_inatomic(struct kvm *kvm, u32 gsi);
+
+/**
+ * struct kvm_irq_ack_notifier - somebody who waits for a GSI's EOI
+ * @link:	in kvm->irq_ack_notifiers
+ * @gsi:	which one
+ * @irq_acked:	called in any context but NMI, without a chip's lock: it may call kvm_set_irq()
+ */
+struct kvm_irq_ack_notifier {
+	struct hlist_node link;
+	u32 gsi;
+	void (*irq_acked)(struct kvm_irq_ack_notifier *notifier);
+};
+
+/* These two sleep; unregister returns when the function runs nowhere any more. */
+void kvm_register_irq_ack_notifier(struct kvm *kvm, struct kvm_irq_ack_notifier *notifier);
+void kvm_unregister_irq_ack_notifier(struct kvm *kvm, struct kvm_irq_ack_notifier *notifier);
+/* Does anybody wait for the EOI of what this pin delivers?  Any context. */
+bool kvm_irq_has_notifier(struct kvm *kvm, unsigned int irqchip, unsigned int pin);
+/*
+ * An EOI of the LAPIC or a PIC for this pin: tell resampling irqfds and the PIT.
+ * No chip's lock is held.  A slave PIC's pins are 0..7 or 8..15, as the caller likes.
+ */
 void kvm_notify_acked_irq(struct kvm *kvm, unsigned int irqchip, unsigned int pin);
 /* Which vectors' EOIs the I/O APIC (ours or the userspace one) wants to hear of. */
 void kvm_scan_ioapic_routes(struct kvm_vcpu *vcpu, unsigned long *handled_vectors);
@@ -135,6 +137,7 @@ static inline bool lapic_in_kernel(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic;
 }
+void kvm_apic_vm_init(struct kvm *kvm);
 void kvm_apic_vm_destroy(struct kvm *kvm);
 
 /*
@@ -145,6 +148,10 @@ int kvm_irq_delivery_to_apic(struct kvm *kvm, struct kvm_vcpu *src,
 			     const struct kvm_lapic_irq *irq);
 /* Deliver this to this vCPU's APIC.  1, or 0: coalesced. */
 int kvm_apic_set_irq(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
+/* Is this vCPU among those that the message names?  (Lowest priority: could it be?) */
+bool kvm_apic_match_dest(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
+/* Is the vector in ISR or IRR: will its EOI come?  Any context. */
+bool kvm_apic_pending_eoi(struct kvm_vcpu *vcpu, int vector);
 bool kvm_apic_accept_pic_intr(struct kvm_vcpu *vcpu);	/* is LINT0 open for ExtINT? */
 int kvm_apic_has_interrupt(struct kvm_vcpu *vcpu);	/* vector above PPR, or -1 */
 int kvm_apic_ack_interrupt(struct kvm_vcpu *vcpu);	/* IRR to ISR: vector, or -1 */
@@ -153,6 +160,8 @@ void kvm_apic_local_deliver_nmi_wd(struct kvm *kvm);
 /* KVM_REQ_* of the APIC: timer expired, INIT, SIPI.  Loaded vCPU. */
 void kvm_apic_accept_events(struct kvm_vcpu *vcpu);
 bool kvm_apic_has_events(struct kvm_vcpu *vcpu);	/* INIT or SIPI waits */
+void kvm_apic_set_pending_sipi(struct kvm_vcpu *vcpu);	/* KVM_SET_MP_STATE */
+void kvm_apic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);	/* KVM_SET_VCPU_EVENTS */
 bool kvm_apic_timer_pending(struct kvm_vcpu *vcpu);
 void kvm_apic_inject_pending_timer(struct kvm_vcpu *vcpu);
 
@@ -169,20 +178,23 @@ void kvm_apic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8);
 unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
-/* LINT0/LINT1, or a guest's ICR: an NMI for this vCPU. */
+/* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
+void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */
+void kvm_vcpu_scan_ioapic(struct kvm_vcpu *vcpu);	/* KVM_REQ_SCAN_IOAPIC */
+void kvm_apic_tsc_changed(struct kvm_vcpu *vcpu);	/* offset or rate */
 
 /* ---- iobus.c: who answers a port or an address in the kernel ---- */
-
-enum kvm_bus { KVM_MMIO_BUS, KVM_PIO_BUS, KVM_FAST_MMIO_BUS, KVM_NR_BUSES };
 
 struct kvm_io_device;
 
 /**
  * struct kvm_io_device_ops - a device on a bus
  * @read, @write: 0: done; -EOPNOTSUPP: not for me, ask the next.  kvm->srcu is held;
- *	the vCPU is loaded, preemption on.
- * @destructor: the VM ends, or the device was unregistered; a grace period later
+ *	the vCPU is loaded, preemption on.  NULL: never for me.
+ * @destructor: the VM ends, or the device was unregistered; a grace period later.
+ *	NULL: the owner frees it.
+ * @uncounted: does not count against NR_IOBUS_DEVS: an ioeventfd
  */
 struct kvm_io_device_ops {
 	int (*read)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev, gpa_t addr, int len,
@@ -190,6 +202,7 @@ struct kvm_io_device_ops {
 	int (*write)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev, gpa_t addr, int len,
 		     const void *val);
 	void (*destructor)(struct kvm_io_device *dev);
+	bool uncounted;
 };
 
 struct kvm_io_device {
@@ -199,7 +212,7 @@ struct kvm_io_device {
 int kvm_io_bus_vm_init(struct kvm *kvm);
 void kvm_io_bus_vm_destroy(struct kvm *kvm);
 /* kvm->slots_lock held */
-int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus, gpa_t addr, int len,
+int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus, gpa_t addr, u64 len,
 			    struct kvm_io_device *dev);
 int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus, struct kvm_io_device *dev);
 /* 0: a device did it; -EOPNOTSUPP: it is userspace's.  kvm->srcu held. */
@@ -213,12 +226,10 @@ void kvm_eventfd_vm_init(struct kvm *kvm);
 void kvm_irqfd_release(struct kvm *kvm);
 int kvm_irqfd(struct kvm *kvm, const struct kvm_irqfd *args);
 int kvm_ioeventfd(struct kvm *kvm, const struct kvm_ioeventfd *args);
-/* irq.c: the table has changed; irqfds look their routes up again.  kvm->irq_lock. */
-void kvm_irq_routing_update(struct kvm *kvm);
 int kvm_irqfd_init(void);
 void kvm_irqfd_exit(void);
 
-int kvm_coalesced_mmio_init(struct kvm *kvm);
+int kvm_coalesced_mmio_init(struct kvm *kvm);	/* the ring is a page of its own */
 void kvm_coalesced_mmio_free(struct kvm *kvm);
 int kvm_vm_ioctl_register_coalesced_mmio(struct kvm *kvm, const struct kvm_coalesced_mmio_zone *z);
 int kvm_vm_ioctl_unregister_coalesced_mmio(struct kvm *kvm,

@@ -44,6 +44,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -70,8 +71,13 @@
 #define KVM_NR_VAR_MTRR		8
 #define KVM_MAX_IRQ_ROUTES	4096
 #define KVM_NR_DB_REGS		4
-/* struct kvm_run, a page of port I/O data. */
+/*
+ * What a vCPU's file descriptor maps: struct kvm_run and a page of port I/O data, which
+ * are the vCPU's own; the VM's ring of coalesced writes.
+ */
 #define KVM_PIO_PAGE_OFFSET	1
+#define KVM_VCPU_OWN_PAGES	2
+#define KVM_COALESCED_PAGE_OFFSET	2
 #define KVM_VCPU_MMAP_PAGES	3
 
 /* ---- statistics: one row each; the debugfs files are made of this list ---- */
@@ -87,6 +93,8 @@
 	X(io_exits)		/* IN, OUT, INS, OUTS */		\
 	X(mmio_exits)		/* MMIO completed by userspace */	\
 	X(halt_exits)		/* HLT */				\
+	X(halt_poll_successes)	/* woken while still polling */		\
+	X(halt_sleeps)							\
 	X(irq_exits)		/* host interrupt while in the guest */	\
 	X(nmi_exits)		/* host NMI while in the guest */	\
 	X(irq_window_exits)						\
@@ -316,6 +324,7 @@ struct kvm_vcpu_arch {
 	struct kvm_queued_exception exception;
 	struct kvm_queued_interrupt interrupt;
 	bool nmi_injected;
+	atomic_t nmi_queued;		/* by any thread; kvm_process_nmi() moves it to */
 	unsigned int nmi_pending;	/* at most 2, as hardware latches one more */
 
 	/* io.c: what a userspace exit left to be done at the next KVM_RUN */
@@ -349,6 +358,9 @@ struct kvm_vcpu_arch {
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
+	DECLARE_BITMAP(ioapic_handled_vectors, 256);
+	u8 pending_ioapic_eoi;		/* KVM_REQ_IOAPIC_EOI_EXIT's */
 
 	/* mce.c */
 	u64 mcg_cap, mcg_status, mcg_ctl;
@@ -403,6 +415,10 @@ enum kvm_request {
 	KVM_REQ_EVENT,		/* an event may be ready for injection */
 	KVM_REQ_TRIPLE_FAULT,
 	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
+	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
+	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
+	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
+	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
 	KVM_REQ_VM_DEAD,
 };
 
@@ -418,6 +434,8 @@ struct kvm_vcpu {
 	int srcu_idx;					/* (v) */
 	struct pid __rcu *pid;	/* thread of the last KVM_RUN; (v) to write */
 	bool preempted;		/* scheduled out while it could run */
+	struct rcuwait wait;	/* halt.c: its thread, while that sleeps */
+	unsigned int halt_poll_ns;			/* (v) */
 	struct mutex mutex;
 	bool ran_once;					/* (v) KVM_RUN was called */
 	bool sigset_active;				/* (v) */
@@ -465,13 +483,17 @@ struct kvm_arch {
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
 	int irqchip_mode;		/* enum kvm_irqchip_mode */
-	u8 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	u16 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
+	struct mutex apic_map_lock;		/* to write it; innermost */
 	u32 bsp_vcpu_id;
 	bool x2apic_format, x2apic_broadcast_quirk_disabled;	/* KVM_CAP_X2APIC_API */
 };
+
+/* The kernel's own answer to guest addresses: iobus.c. */
+enum kvm_bus { KVM_MMIO_BUS, KVM_PIO_BUS, KVM_FAST_MMIO_BUS, KVM_NR_BUSES };
 
 struct kvm {
 	struct mm_struct *mm;				/* (c) */
@@ -492,6 +514,29 @@ struct kvm {
 	struct kvm_memslots slots[KVM_ADDRESS_SPACE_NUM];
 	unsigned long nr_slot_pages;			/* (s) */
 	u32 manual_dirty_log_protect;			/* (l) */
+
+	struct kvm_io_bus __rcu *buses[KVM_NR_BUSES];	/* (s) iobus.c */
+
+	/*
+	 * irq.c: where a GSI goes, and who wants to hear of its EOI.  Changed
+	 * under irq_lock, read under irq_srcu.
+	 */
+	struct mutex irq_lock;
+	struct srcu_struct irq_srcu;
+	struct kvm_irq_routing_table __rcu *irq_routing;
+	struct hlist_head irq_ack_notifiers;
+
+	/* eventfd.c: each file's head says how these are used */
+	struct mutex irqfds_mutex;
+	spinlock_t irqfds_lock;
+	struct list_head irqfds;			/* irqfds_lock */
+	struct list_head resamplers;			/* irqfds_mutex */
+	struct list_head ioeventfds;			/* (s) */
+
+	/* coalesced_mmio.c */
+	struct kvm_coalesced_mmio_ring *coalesced_mmio_ring;	/* (c) a page */
+	spinlock_t ring_lock;		/* writers of it */
+	struct list_head coalesced_zones;		/* (s) */
 
 	/* mmu.c: invalidations of host mappings under way, and how many there were */
 	struct mmu_notifier mmu_notifier;
@@ -686,6 +731,12 @@ struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx);
 void vcpu_load(struct kvm_vcpu *vcpu);
 void vcpu_put(struct kvm_vcpu *vcpu);
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu);
+
+/* halt.c */
+void kvm_vcpu_block(struct kvm_vcpu *vcpu);
+void kvm_vcpu_halt(struct kvm_vcpu *vcpu);
+bool kvm_vcpu_wake_up(struct kvm_vcpu *vcpu);
+
 void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
 void kvm_vcpu_on_spin(struct kvm_vcpu *me);
@@ -785,6 +836,7 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void kvm_arch_vcpu_put(struct kvm_vcpu *vcpu);
 int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu);
+bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu);
 long kvm_arch_dev_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
@@ -952,6 +1004,7 @@ int kvm_vcpu_ioctl_x86_set_mce(struct kvm_vcpu *vcpu, struct kvm_x86_mce *mce);
 /* Of msr.c's table: 0, or 1: #GP. */
 int kvm_get_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
+int kvm_get_mcg_cap(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_get_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvm_set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 

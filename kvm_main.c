@@ -41,6 +41,7 @@
 #include <trace/events/ipi.h>
 
 #include "include/uapi/linux/minikvm.h"
+#include "irq.h"
 #include "kvm_host.h"
 
 MODULE_AUTHOR("the minikvm developers");
@@ -415,9 +416,12 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int
 	r = kvm_check_all_cpus();
 	if (r)
 		goto err_compat;
-	r = kvm_hotplug_init();
+	r = kvm_irqfd_init();
 	if (r)
 		goto err_compat;
+	r = kvm_hotplug_init();
+	if (r)
+		goto err_hotplug;
 	r = register_reboot_notifier(&kvm_reboot_notifier);
 	if (r)
 		goto err_reboot;
@@ -460,6 +464,8 @@ err_watch:
 	unregister_reboot_notifier(&kvm_reboot_notifier);
 err_reboot:
 	kvm_hotplug_exit();
+err_hotplug:
+	kvm_irqfd_exit();
 err_compat:
 	kvm_arch_hardware_unsetup();
 err_masks:
@@ -484,6 +490,7 @@ void kvm_exit(void)
 	unregister_module_notifier(&kvm_module_notifier);
 	unregister_reboot_notifier(&kvm_reboot_notifier);
 	kvm_hotplug_exit();
+	kvm_irqfd_exit();
 	kvm_arch_hardware_unsetup();
 	kvm_free_kick_masks();
 	kvm_arch_exit();
@@ -518,6 +525,28 @@ static struct file_operations kvm_chardev_ops = {
 
 /* ---- VMs ---- */
 
+/* What answers a guest's ports and addresses in the kernel, and eventfds. */
+static int kvm_io_vm_init(struct kvm *kvm)
+{
+	int r;
+
+	kvm_eventfd_vm_init(kvm);
+	r = kvm_io_bus_vm_init(kvm);
+	if (r)
+		return r;
+	r = kvm_coalesced_mmio_init(kvm);
+	if (r)
+		kvm_io_bus_vm_destroy(kvm);
+	return r;
+}
+
+/* The devices on the buses go first: their destructors want the rest. */
+static void kvm_io_vm_destroy(struct kvm *kvm)
+{
+	kvm_io_bus_vm_destroy(kvm);
+	kvm_coalesced_mmio_free(kvm);
+}
+
 static struct kvm *kvm_create_vm(unsigned long type)
 {
 	struct kvm *kvm = kvzalloc(sizeof(*kvm), GFP_KERNEL_ACCOUNT);
@@ -541,6 +570,12 @@ static struct kvm *kvm_create_vm(unsigned long type)
 	r = kvm_memslots_init(kvm);
 	if (r)
 		goto err_slots;
+	r = kvm_irq_vm_init(kvm);
+	if (r)
+		goto err_irq;
+	r = kvm_io_vm_init(kvm);
+	if (r)
+		goto err_io;
 	r = hardware_enable_all();
 	if (r)
 		goto err_hardware;
@@ -557,6 +592,10 @@ static struct kvm *kvm_create_vm(unsigned long type)
 err_arch:
 	hardware_disable_all();
 err_hardware:
+	kvm_io_vm_destroy(kvm);
+err_io:
+	kvm_irq_vm_destroy(kvm);
+err_irq:
 	kvm_memslots_destroy(kvm);
 err_slots:
 	cleanup_srcu_struct(&kvm->srcu);
@@ -578,7 +617,9 @@ static void kvm_destroy_vm(struct kvm *kvm)
 	mutex_unlock(&kvm_lock);
 	preempt_notifier_dec();
 	kvm_destroy_vcpus(kvm);
+	kvm_io_vm_destroy(kvm);
 	kvm_arch_destroy_vm(kvm);
+	kvm_irq_vm_destroy(kvm);
 	hardware_disable_all();
 	kvm_memslots_destroy(kvm);
 	cleanup_srcu_struct(&kvm->srcu);
@@ -615,8 +656,13 @@ void kvm_put_kvm(struct kvm *kvm)
  */
 void kvm_vm_dead(struct kvm *kvm)
 {
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
 	WRITE_ONCE(kvm->vm_dead, true);
 	kvm_make_all_cpus_request(kvm, KVM_REQ_VM_DEAD);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		kvm_vcpu_wake_up(vcpu);
 }
 
 static int kvm_dev_ioctl_create_vm(unsigned long type)
@@ -646,6 +692,8 @@ static int kvm_dev_ioctl_create_vm(unsigned long type)
 
 static int kvm_vm_release(struct inode *inode, struct file *filp)
 {
+	/* An irqfd has no reference to its VM: see struct irqfd. */
+	kvm_irqfd_release(filp->private_data);
 	kvm_put_kvm(filp->private_data);
 	return 0;
 }
@@ -778,11 +826,11 @@ struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx)
 	return xa_load(&kvm->vcpu_array, idx);
 }
 
-/* struct kvm_run, the port I/O page, and one that a later device will use. */
+/* struct kvm_run and the port I/O page; the third that is mapped is the VM's. */
 static struct kvm_run *kvm_alloc_run_pages(void)
 {
 	BUILD_BUG_ON(sizeof(struct kvm_run) > PAGE_SIZE);
-	return alloc_pages_exact(KVM_VCPU_MMAP_PAGES * PAGE_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	return alloc_pages_exact(KVM_VCPU_OWN_PAGES * PAGE_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 }
 
 static struct kvm_vcpu *kvm_alloc_vcpu(struct kvm *kvm, u32 id)
@@ -801,13 +849,14 @@ static struct kvm_vcpu *kvm_alloc_vcpu(struct kvm *kvm, u32 id)
 	vcpu->vcpu_id = id;
 	vcpu->cpu = -1;
 	preempt_notifier_init(&vcpu->preempt_notifier, &kvm_preempt_ops);
+	rcuwait_init(&vcpu->wait);
 	return vcpu;
 }
 
 static void kvm_free_vcpu(struct kvm_vcpu *vcpu)
 {
 	put_pid(rcu_dereference_protected(vcpu->pid, true));
-	free_pages_exact(vcpu->run, KVM_VCPU_MMAP_PAGES * PAGE_SIZE);
+	free_pages_exact(vcpu->run, KVM_VCPU_OWN_PAGES * PAGE_SIZE);
 	kmem_cache_free(kvm_vcpu_cache, vcpu);
 }
 
@@ -926,9 +975,12 @@ static vm_fault_t kvm_vcpu_fault(struct vm_fault *vmf)
 {
 	struct kvm_vcpu *vcpu = vmf->vma->vm_file->private_data;
 
-	if (vmf->pgoff >= KVM_VCPU_MMAP_PAGES)
+	if (vmf->pgoff < KVM_VCPU_OWN_PAGES)
+		vmf->page = virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE);
+	else if (vmf->pgoff == KVM_COALESCED_PAGE_OFFSET)
+		vmf->page = virt_to_page(vcpu->kvm->coalesced_mmio_ring);
+	else
 		return VM_FAULT_SIGBUS;
-	vmf->page = virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE);
 	get_page(vmf->page);
 	return 0;
 }
@@ -1186,9 +1238,12 @@ static int kvm_vcpu_exiting_guest_mode(struct kvm_vcpu *vcpu)
  */
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu)
 {
-	int me = get_cpu();
-	int cpu = READ_ONCE(vcpu->cpu);
+	int me, cpu;
 
+	if (kvm_vcpu_wake_up(vcpu))
+		return;
+	me = get_cpu();
+	cpu = READ_ONCE(vcpu->cpu);
 	/* cmpxchg() is the full barrier of the left column. */
 	if (cpu != me && kvm_vcpu_exiting_guest_mode(vcpu) == IN_GUEST_MODE &&
 	    (unsigned int)cpu < nr_cpu_ids && cpu_online(cpu))

@@ -233,6 +233,26 @@ int kvm_set_mce_bank(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 }
 
 /**
+ * kvm_get_mcg_cap() - read IA32_MCG_CAP
+ * @vcpu:	the vCPU
+ * @index:	MSR_IA32_MCG_CAP
+ * @data:	where to
+ * @host:	for the VMM
+ *
+ * AMD has but the number of banks and MCG_CTL_P there (APM vol. 2, 9.3.1.1).  What
+ * else the VMM set is not told to a guest that has a CPU of AMD's.
+ *
+ * Return: 0.
+ */
+int kvm_get_mcg_cap(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	*data = vcpu->arch.mcg_cap;
+	if (guest_cpuid_is_amd(vcpu))
+		*data &= MCG_BANKCNT_MASK | MCG_CTL_P;
+	return 0;
+}
+
+/**
  * kvm_get_mcg_ctl() - read IA32_MCG_CTL
  * @vcpu:	the vCPU
  * @index:	MSR_IA32_MCG_CTL

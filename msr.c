@@ -39,6 +39,7 @@
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "irq.h"
 #include "kvm_host.h"
 
 /*
@@ -307,10 +308,38 @@ int kvm_set_apic_base(struct kvm_vcpu *vcpu, u64 value, bool host_initiated)
 				(old == 0 && new == mode)))
 		return 1;
 
+	if (lapic_in_kernel(vcpu))
+		kvm_apic_set_base(vcpu, vcpu->arch.apic_base, value);
 	vcpu->arch.apic_base = value;
 	if (old != new)
 		kvm_update_cpuid_runtime(vcpu);
 	return 0;
+}
+
+static int get_x2apic(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	return lapic_in_kernel(vcpu) && !kvm_x2apic_msr_read(vcpu, index, data) ? MSR_OK :
+										  MSR_INVALID;
+}
+
+static int set_x2apic(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	return lapic_in_kernel(vcpu) && !kvm_x2apic_msr_write(vcpu, index, data) ? MSR_OK :
+										   MSR_INVALID;
+}
+
+/* Without a local APIC of ours it reads 0 and takes anything, as KVM has it. */
+static int get_tsc_deadline(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	*data = lapic_in_kernel(vcpu) ? kvm_apic_get_tscdeadline(vcpu) : 0;
+	return MSR_OK;
+}
+
+static int set_tsc_deadline(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	if (lapic_in_kernel(vcpu))
+		kvm_apic_set_tscdeadline(vcpu, data);
+	return MSR_OK;
 }
 
 static int set_msr_apic_base(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
@@ -558,6 +587,9 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* Mode, time, identity. */
 	ROW(MSR_EFER, FIELD(efer), .set = set_msr_efer),
 	ROW(MSR_IA32_APICBASE, FIELD(apic_base), .set = set_msr_apic_base),
+	ROW(APIC_BASE_MSR, .count = 0x100, .get = get_x2apic, .set = set_x2apic),
+	ROW(MSR_IA32_TSC_DEADLINE, .flags = MSR_LISTED, .get = get_tsc_deadline,
+	    .set = set_tsc_deadline),
 	ROW(MSR_IA32_TSC, .flags = MSR_LISTED, .get = get_tsc, .set = set_tsc),
 	ROW(MSR_IA32_TSC_ADJUST, FIELD(ia32_tsc_adjust), .flags = MSR_LISTED,
 	    .feature = X86_FEATURE_TSC_ADJUST, .set = set_tsc_adjust),
@@ -590,7 +622,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	    .set = set_mtrr),
 
 	/* Machine check.  The banks are not listed: how many there are varies. */
-	ROW(MSR_IA32_MCG_CAP, FIELD(mcg_cap), .set = set_never),
+	ROW(MSR_IA32_MCG_CAP, .get = kvm_get_mcg_cap, .set = set_never),
 	ROW(MSR_IA32_MCG_STATUS, FIELD(mcg_status), .flags = MSR_LISTED),
 	ROW(MSR_IA32_MCG_CTL, .flags = MSR_LISTED, .get = kvm_get_mcg_ctl,
 	    .set = kvm_set_mcg_ctl),

@@ -382,7 +382,7 @@ static void svm_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 /* ---- the entry ---- */
 
 /* GIF 0: not even an NMI comes between the host's state and the guest's. */
-static __always_inline void clgi(void)
+static __always_inline void svm_clgi(void)
 {
 	asm volatile("1: clgi\n"
 		     "2:\n"
@@ -391,7 +391,7 @@ static __always_inline void clgi(void)
 }
 
 /* What waited while GIF was 0 comes here: an NMI now, others with interrupts on. */
-static __always_inline void stgi(void)
+static __always_inline void svm_stgi(void)
 {
 	asm volatile("1: stgi\n"
 		     "2:\n"
@@ -407,9 +407,9 @@ static noinstr void svm_vcpu_enter_exit(struct kvm_vcpu *vcpu, struct vcpu_svm *
 					unsigned long host_pa)
 {
 	kvm_guest_enter_irqoff();
-	clgi();
+	svm_clgi();
 	__svm_vcpu_run(vcpu->arch.regs, svm->vmcb_pa, host_pa);
-	stgi();
+	svm_stgi();
 	kvm_guest_exit_irqoff();
 }
 
@@ -462,10 +462,7 @@ static void svm_fill_vmcb(struct vcpu_svm *svm)
 	vmcb->save.rip = arch->regs[VCPU_REGS_RIP];
 	if (arch->regs_dirty)
 		svm_flush_dirty_regs(svm);
-	if (unlikely(vmcb->save.cr2 != arch->cr2)) {
-		vmcb->save.cr2 = arch->cr2;
-		vmcb_mark_dirty(vmcb, VMCB_CR2);
-	}
+	vmcb->save.cr2 = arch->cr2;	/* never marked clean */
 	if (unlikely(svm->soft_len)) {
 		vmcb->save.rip += svm->soft_len;
 		vmcb->control.next_rip = vmcb->save.rip;

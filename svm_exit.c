@@ -583,7 +583,10 @@ static int (*const svm_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[SVM_EXIT_ROW(SVM_EXIT_NPF)]		= handle_npf,
 };
 
-/* VMRUN refused; the guest's state is as it was. */
+/*
+ * VMRUN refused.  On hardware the guest's state is as it was; some emulators write
+ * the host's over it.
+ */
 static int svm_handle_failed_entry(struct kvm_vcpu *vcpu)
 {
 	vcpu->stat.entry_failures++;

@@ -33,6 +33,7 @@
 #include <trace/events/ipi.h>
 
 #include "host_work.h"
+#include "irq.h"
 #include "kvm_host.h"
 
 #define CREATE_TRACE_POINTS
@@ -104,7 +105,7 @@ void kvm_arch_hardware_unsetup(void)
 
 /* Habits of KVM that a VMM may switch off: those that exist here. */
 #define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED)
 
 /*
  * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
@@ -294,6 +295,7 @@ int kvm_arch_init_vm(struct kvm *kvm, unsigned long type)
 
 	if (type)
 		return -EINVAL;
+	kvm_apic_vm_init(kvm);
 	r = kvm_msr_vm_init(kvm);
 	if (r)
 		return r;
@@ -335,6 +337,9 @@ int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu)
 	if (r)
 		goto err_msr;
 	kvm_cpuid_vcpu_create(vcpu);
+	r = kvm_apic_vcpu_create(vcpu);
+	if (r)
+		goto err_apic;
 	r = kvm_x86_ops.vcpu_create(vcpu);
 	if (r)
 		goto err_vendor;
@@ -347,6 +352,8 @@ int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu)
 	return 0;
 
 err_vendor:
+	kvm_apic_vcpu_destroy(vcpu);
+err_apic:
 	kvm_vcpu_free_cpuid(vcpu);
 	kvm_msr_vcpu_destroy(vcpu);
 err_msr:
@@ -366,6 +373,7 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu)
 	for_each_possible_cpu(cpu)
 		cmpxchg(&per_cpu(last_vcpu, cpu), vcpu, NULL);
 	kvm_x86_ops.vcpu_free(vcpu);
+	kvm_apic_vcpu_destroy(vcpu);
 	kvm_vcpu_free_cpuid(vcpu);
 	kvm_msr_vcpu_destroy(vcpu);
 	kvm_fpu_vcpu_destroy(vcpu);
@@ -621,11 +629,15 @@ static bool kvm_try_inject_nmi(struct kvm_vcpu *vcpu)
 static bool kvm_try_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
+	int vector;
 
 	if (!kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ))
 		return false;
-	irq->pending = false;
+	vector = kvm_cpu_get_interrupt(vcpu);
+	if (vector < 0)
+		return false;	/* withdrawn */
 	irq->injected = true;
+	irq->nr = vector;
 	irq->soft = false;
 	trace_minikvm_inject(vcpu, "interrupt", irq->nr, 0, false);
 	kvm_x86_ops.inject_irq(vcpu);
@@ -661,11 +673,42 @@ static bool kvm_inject_events(struct kvm_vcpu *vcpu)
 		taken = kvm_try_inject_nmi(vcpu);
 	if (arch->nmi_pending)
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_NMI);
-	if (arch->interrupt.pending && !taken)
+	if (!taken && kvm_cpu_has_interrupt(vcpu))
 		taken = kvm_try_inject_irq(vcpu);
-	if (arch->interrupt.pending)
+	if (kvm_cpu_has_interrupt(vcpu))
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
 	return leave_soon;
+}
+
+/**
+ * kvm_arch_vcpu_runnable() - would the vCPU, if it ran now, do anything but wait?
+ * @vcpu: loaded vCPU, halted or not started
+ */
+bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_arch *arch = &vcpu->arch;
+
+	if (lapic_in_kernel(vcpu) &&
+	    (kvm_apic_has_events(vcpu) || kvm_apic_timer_pending(vcpu)))
+		return true;
+	if (arch->mp_state == KVM_MP_STATE_UNINITIALIZED ||
+	    arch->mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		return false;
+	if (arch->exception.pending || kvm_event_needs_reinjection(vcpu) ||
+	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests))
+		return true;
+	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
+	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
+		return true;
+	return kvm_cpu_has_interrupt(vcpu) && kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
+}
+
+/* KVM_INTERRUPT is for a PIC in userspace; does the guest listen to one? */
+static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
+{
+	if (kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL)
+		return false;
+	return !lapic_in_kernel(vcpu) || kvm_apic_accept_pic_intr(vcpu);
 }
 
 /**
@@ -674,8 +717,8 @@ static bool kvm_inject_events(struct kvm_vcpu *vcpu)
  */
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
-	return !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !vcpu->arch.interrupt.pending &&
+	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
+	       !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
@@ -692,6 +735,17 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 	}
 	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
+	if (kvm_check_request(KVM_REQ_NMI, vcpu))
+		kvm_process_nmi(vcpu);
+	if (kvm_check_request(KVM_REQ_SCAN_IOAPIC, vcpu))
+		kvm_vcpu_scan_ioapic(vcpu);
+	if (kvm_check_request(KVM_REQ_IOAPIC_EOI_EXIT, vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		vcpu->run->eoi.vector = vcpu->arch.pending_ioapic_eoi;
+		return 0;
+	}
+	if (lapic_in_kernel(vcpu) && kvm_apic_has_events(vcpu))
+		kvm_apic_accept_events(vcpu);
 	return 1;
 }
 
@@ -760,6 +814,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		r = kvm_service_requests(vcpu);
 		if (r <= 0)
 			return r;
+		if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
+			return 1;	/* INIT has come */
 	}
 	/* Before events are chosen: it may sleep, and may fail. */
 	r = kvm_mmu_reload(vcpu);
@@ -818,15 +874,42 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
 	return r;
 }
 
+/*
+ * The vCPU is halted, or waits for INIT or SIPI: out of the CPU until something
+ * comes.  Signals are the caller's.  Returns 1.
+ */
+static int vcpu_wait(struct kvm_vcpu *vcpu)
+{
+	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED)
+		kvm_vcpu_halt(vcpu);
+	else
+		kvm_vcpu_block(vcpu);
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
+
+	if (kvm_check_request(KVM_REQ_VM_DEAD, vcpu))
+		return -EIO;
+	if (kvm_apic_timer_pending(vcpu))
+		kvm_apic_inject_pending_timer(vcpu);
+	if (kvm_apic_has_events(vcpu))
+		kvm_apic_accept_events(vcpu);
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && kvm_arch_vcpu_runnable(vcpu))
+		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+	return 1;
+}
+
 /* Until userspace is needed.  Returns 0 or -errno. */
 static int vcpu_run(struct kvm_vcpu *vcpu)
 {
 	int r;
 
 	for (;;) {
-		r = vcpu_enter_guest(vcpu);
+		r = vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE ? vcpu_enter_guest(vcpu) :
+								   vcpu_wait(vcpu);
 		if (r <= 0)
 			return r;
+		if (lapic_in_kernel(vcpu) && kvm_apic_timer_pending(vcpu))
+			kvm_apic_inject_pending_timer(vcpu);
 		if (READ_ONCE(vcpu->run->request_interrupt_window) &&
 		    kvm_ready_for_interrupt_injection(vcpu)) {
 			vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
@@ -848,7 +931,27 @@ static void post_kvm_run_save(struct kvm_vcpu *vcpu)
 	run->if_flag = !!(kvm_get_rflags(vcpu) & X86_EFLAGS_IF);
 	run->cr8 = vcpu->arch.cr8;
 	run->apic_base = vcpu->arch.apic_base;
-	run->ready_for_interrupt_injection = kvm_ready_for_interrupt_injection(vcpu);
+	run->ready_for_interrupt_injection =
+		kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL ||
+		kvm_ready_for_interrupt_injection(vcpu);
+}
+
+/*
+ * Started by a SIPI only: wait for that, and let the VMM run the vCPU again, so that
+ * it sees the new state.
+ */
+static int kvm_wait_for_start(struct kvm_vcpu *vcpu)
+{
+	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
+	kvm_vcpu_block(vcpu);
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
+	kvm_apic_accept_events(vcpu);
+	if (signal_pending(current)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+		return -EINTR;
+	}
+	return -EAGAIN;
 }
 
 /* Returns 1 to go on into the guest, 0 or -errno to return. */
@@ -867,7 +970,7 @@ static int kvm_prepare_run(struct kvm_vcpu *vcpu)
 			return r;
 	}
 	/* Without a local APIC of ours the TPR is the VMM's. */
-	if (kvm_set_cr8(vcpu, READ_ONCE(run->cr8)))
+	if (!lapic_in_kernel(vcpu) && kvm_set_cr8(vcpu, READ_ONCE(run->cr8)))
 		return -EINVAL;
 
 	complete = vcpu->arch.complete_userspace_io;
@@ -902,7 +1005,10 @@ int kvm_arch_vcpu_ioctl_run(struct kvm_vcpu *vcpu)
 	vcpu->ran_once = true;
 	run->flags = 0;
 
-	r = kvm_prepare_run(vcpu);
+	if (unlikely(vcpu->arch.mp_state == KVM_MP_STATE_UNINITIALIZED))
+		r = minikvm_immediate_exit(run) ? -EINTR : kvm_wait_for_start(vcpu);
+	else
+		r = kvm_prepare_run(vcpu);
 	if (r > 0) {
 		run->exit_reason = KVM_EXIT_UNKNOWN;
 		r = vcpu_run(vcpu);
@@ -982,13 +1088,18 @@ EXPORT_SYMBOL_GPL(kvm_emulate_mwait);
  * kvm_emulate_halt() - HLT
  * @vcpu: loaded vCPU
  *
- * Without a local APIC of ours only userspace knows what wakes the vCPU.
+ * With a local APIC of ours the run loop waits.  Without one only userspace knows
+ * what wakes the vCPU.
  */
 int kvm_emulate_halt(struct kvm_vcpu *vcpu)
 {
+	vcpu->stat.halt_exits++;
+	if (lapic_in_kernel(vcpu)) {
+		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
+		return kvm_skip_emulated_instruction(vcpu);
+	}
 	if (!kvm_skip_emulated_instruction(vcpu))
 		return 0;
-	vcpu->stat.halt_exits++;
 	vcpu->run->exit_reason = KVM_EXIT_HLT;
 	return 0;
 }
@@ -1234,7 +1345,10 @@ int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 {
 	if (cr8 & ~0xful)
 		return 1;
-	vcpu->arch.cr8 = cr8;
+	if (lapic_in_kernel(vcpu))
+		kvm_apic_set_tpr(vcpu, cr8);
+	else
+		vcpu->arch.cr8 = cr8;
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kvm_set_cr8);
@@ -1256,6 +1370,6 @@ int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 		return 1;
 	}
 	r = kvm_skip_emulated_instruction(vcpu);
-	return r == 1 && cr8 < old ? kvm_exit_set_tpr(vcpu) : r;
+	return r == 1 && cr8 < old && !lapic_in_kernel(vcpu) ? kvm_exit_set_tpr(vcpu) : r;
 }
 EXPORT_SYMBOL_GPL(kvm_emulate_set_cr8);

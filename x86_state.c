@@ -18,6 +18,7 @@
 #include <linux/uaccess.h>
 #include <asm/trapnr.h>
 
+#include "irq.h"
 #include "kvm_host.h"
 
 /* ---- general registers ---- */
@@ -165,7 +166,7 @@ static void kvm_put_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *sregs)
 	arch->cr2 = sregs->cr2;
 	arch->cr3 = sregs->cr3;
 	kvm_register_mark_dirty(vcpu, VCPU_EXREG_CR3);
-	arch->cr8 = sregs->cr8;
+	kvm_set_cr8(vcpu, sregs->cr8);
 	arch->efer = sregs->efer;
 	arch->cr0 = sregs->cr0 | X86_CR0_ET;
 	kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_CR0);
@@ -267,6 +268,7 @@ static void kvm_reset_segments(struct kvm_vcpu *vcpu)
 void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 {
 	const unsigned long caching = X86_CR0_CD | X86_CR0_NW;
+	bool is_bsp = vcpu->vcpu_id == vcpu->kvm->arch.bsp_vcpu_id;
 	struct kvm_vcpu_arch *arch = &vcpu->arch;
 
 	/* What is in hardware now is nobody's any more. */
@@ -285,10 +287,13 @@ void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	arch->interrupt = (struct kvm_queued_interrupt) {};
 	arch->nmi_injected = false;
 	arch->nmi_pending = 0;
+	atomic_set(&arch->nmi_queued, 0);
 	if (!init) {
-		arch->mp_state = KVM_MP_STATE_RUNNABLE;
+		/* With local APICs of ours others start with INIT and SIPI. */
+		arch->mp_state = is_bsp || !lapic_in_kernel(vcpu) ? KVM_MP_STATE_RUNNABLE :
+								    KVM_MP_STATE_UNINITIALIZED;
 		arch->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
-		if (!vcpu->vcpu_id)
+		if (is_bsp)
 			arch->apic_base |= MSR_IA32_APICBASE_BSP;
 		kvm_msr_vcpu_reset(vcpu);
 		kvm_fpu_vcpu_reset(vcpu);
@@ -305,6 +310,7 @@ void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	kvm_reset_segments(vcpu);
 	kvm_x86_ops.write_tsc_offset(vcpu);
 	kvm_x86_ops.update_intercepts(vcpu);
+	kvm_apic_vcpu_reset(vcpu, init);
 }
 EXPORT_SYMBOL_GPL(kvm_vcpu_reset);
 
@@ -340,6 +346,8 @@ static void kvm_get_vcpu_events(struct kvm_vcpu *vcpu, struct kvm_vcpu_events *e
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
 
 	memset(events, 0, sizeof(*events));
+	if (kvm_check_request(KVM_REQ_NMI, vcpu))
+		kvm_process_nmi(vcpu);
 	kvm_get_vcpu_exception(vcpu, events);
 
 	events->interrupt.injected = (irq->injected && !irq->soft) || irq->pending;
@@ -411,8 +419,10 @@ static int kvm_set_vcpu_events(struct kvm_vcpu *vcpu, const struct kvm_vcpu_even
 	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
 		kvm_x86_ops.set_interrupt_shadow(vcpu, events->interrupt.shadow);
 	arch->nmi_injected = events->nmi.injected;
-	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
+	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
+		atomic_set(&arch->nmi_queued, 0);
 		arch->nmi_pending = min_t(unsigned int, events->nmi.pending, 2);
+	}
 	kvm_x86_ops.set_nmi_mask(vcpu, events->nmi.masked);
 	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) {
 		if (events->triple_fault.pending)
@@ -429,6 +439,11 @@ static int kvm_vcpu_ioctl_interrupt(struct kvm_vcpu *vcpu, const struct kvm_inte
 {
 	if (irq->irq >= KVM_NR_INTERRUPTS)
 		return -EINVAL;
+	if (kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL)
+		return -ENXIO;
+	/* The PIC in userspace looks at ready_for_interrupt_injection first. */
+	if (lapic_in_kernel(vcpu) && vcpu->arch.interrupt.pending)
+		return -EEXIST;
 	vcpu->arch.interrupt.pending = true;
 	vcpu->arch.interrupt.nr = irq->irq;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
@@ -438,17 +453,37 @@ static int kvm_vcpu_ioctl_interrupt(struct kvm_vcpu *vcpu, const struct kvm_inte
 /* One NMI can be pending while another is handled; hardware latches no more. */
 static int kvm_vcpu_ioctl_nmi(struct kvm_vcpu *vcpu)
 {
-	bool busy = vcpu->arch.nmi_injected || kvm_x86_ops.get_nmi_mask(vcpu);
-
-	vcpu->arch.nmi_pending = min(vcpu->arch.nmi_pending + 1, busy ? 1u : 2u);
-	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	kvm_inject_nmi(vcpu);
 	return 0;
 }
 
-/* Without a local APIC of ours there is only one state: it can run. */
+/*
+ * Without a local APIC of ours there is only one state: it can run.  "SIPI received"
+ * is a vCPU in INIT for which a SIPI waits.
+ */
 static int kvm_set_mp_state(struct kvm_vcpu *vcpu, const struct kvm_mp_state *mp_state)
 {
-	return mp_state->mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
+	switch (mp_state->mp_state) {
+	case KVM_MP_STATE_RUNNABLE:
+		break;
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_HALTED:
+	case KVM_MP_STATE_INIT_RECEIVED:
+	case KVM_MP_STATE_SIPI_RECEIVED:
+		if (lapic_in_kernel(vcpu))
+			break;
+		fallthrough;
+	default:
+		return -EINVAL;
+	}
+	if (mp_state->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
+		vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
+		kvm_apic_set_pending_sipi(vcpu);
+	} else {
+		vcpu->arch.mp_state = mp_state->mp_state;
+	}
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	return 0;
 }
 
 static void kvm_translate(struct kvm_vcpu *vcpu, struct kvm_translation *tr)
@@ -787,6 +822,42 @@ static int kvm_vm_set_tsc_khz(struct kvm *kvm, unsigned long khz)
 	return r;
 }
 
+/* The ways into the guest and out of it that irq.h is about: each takes one struct. */
+static long kvm_vm_ioctl_irq(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	union {
+		struct kvm_irq_level level;
+		struct kvm_msi msi;
+		struct kvm_irqfd irqfd;
+		struct kvm_ioeventfd ioeventfd;
+		struct kvm_coalesced_mmio_zone zone;
+	} u;
+	int r;
+
+	if (copy_from_user(&u, argp, _IOC_SIZE(ioctl)))
+		return -EFAULT;
+	switch (ioctl) {
+	case KVM_IRQ_LINE:
+		return kvm_vm_ioctl_irq_line(kvm, &u.level, false);
+	case KVM_IRQ_LINE_STATUS:
+		r = kvm_vm_ioctl_irq_line(kvm, &u.level, true);
+		if (!r && copy_to_user(argp, &u.level, sizeof(u.level)))
+			r = -EFAULT;
+		return r;
+	case KVM_SIGNAL_MSI:
+		return kvm_send_userspace_msi(kvm, &u.msi);
+	case KVM_IRQFD:
+		return kvm_irqfd(kvm, &u.irqfd);
+	case KVM_IOEVENTFD:
+		return kvm_ioeventfd(kvm, &u.ioeventfd);
+	case KVM_REGISTER_COALESCED_MMIO:
+		return kvm_vm_ioctl_register_coalesced_mmio(kvm, &u.zone);
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return kvm_vm_ioctl_unregister_coalesced_mmio(kvm, &u.zone);
+	}
+	return -ENOTTY;
+}
+
 /**
  * kvm_arch_vm_ioctl() - x86 ioctls of a VM
  * @kvm: the VM
@@ -819,9 +890,20 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 	case KVM_X86_SET_MSR_FILTER:
 		return kvm_vm_ioctl_set_msr_filter(kvm, argp);
 
-	/* Interrupt controllers in the kernel: there are none in this VM. */
+	case KVM_CREATE_IRQCHIP:
+		return kvm_vm_ioctl_create_irqchip(kvm);
+	case KVM_SET_GSI_ROUTING:
+		return kvm_set_gsi_routing(kvm, argp);
 	case KVM_IRQ_LINE:
 	case KVM_IRQ_LINE_STATUS:
+	case KVM_SIGNAL_MSI:
+	case KVM_IRQFD:
+	case KVM_IOEVENTFD:
+	case KVM_REGISTER_COALESCED_MMIO:
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return kvm_vm_ioctl_irq(kvm, ioctl, argp);
+
+	/* Interrupt controllers in the kernel: there are none in this VM. */
 	case KVM_GET_IRQCHIP:
 	case KVM_SET_IRQCHIP:
 	case KVM_GET_PIT:
@@ -830,10 +912,6 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 	case KVM_SET_PIT2:
 	case KVM_REINJECT_CONTROL:
 		return -ENXIO;
-	case KVM_SET_GSI_ROUTING:
-	case KVM_SIGNAL_MSI:
-	case KVM_IRQFD:
-		return -EINVAL;
 	}
 	return -ENOTTY;
 }

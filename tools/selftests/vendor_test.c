@@ -18,6 +18,7 @@
 #define FEAT_CTL	0x3a
 #define SYSENTER_ESP	0x175
 #define SPEC_CTRL	0x48
+#define MCG_CAP		0x179
 #define MC0_STATUS	0x401
 #define EFER		0xc0000080
 #define SFMASK		0xc0000084
@@ -55,12 +56,19 @@ static GUEST_FN void guest_msr(void)
 /* A guest's CPUID: the supported one, to be changed before it is set. */
 static struct cpuid_buf cpuid;
 
-static void change(u32 fn, u32 index, int reg, u32 clear, u32 set)
+static u32 *cpuid_reg(u32 fn, u32 index, int reg)
 {
 	struct kvm_cpuid_entry2 *e = cpuid_find(&cpuid, fn, index);
 
-	if (e)
-		(&e->eax)[reg] = ((&e->eax)[reg] & ~clear) | set;
+	return e ? &e->eax + reg : NULL;
+}
+
+static void change(u32 fn, u32 index, int reg, u32 clear, u32 set)
+{
+	u32 *r = cpuid_reg(fn, index, reg);
+
+	if (r)
+		*r = (*r & ~clear) | set;
 }
 
 static void set_vendor(const char *name)
@@ -275,6 +283,23 @@ TEST_F(vendor, mce_status)
 	}
 }
 
+/* On AMD's CPUs all but the banks and MCG_CTL_P is reserved. */
+TEST_F(vendor, mcg_cap)
+{
+	for (int intel = 0; intel < 2; intel++) {
+		u64 cap = 0x100010a;			/* and MCG_SER_P, as QEMU sets it */
+
+		/* The stock module goes by the CPU below. */
+		if (dev_is_stock() && intel == host_is_amd())
+			continue;
+		set_vendor(intel ? INTEL : AMD);
+		start(self, guest_msr);
+		ASSERT_EQ(0, kioctlp(self->vcpu->fd, KVM_X86_SETUP_MCE, &cap));
+		EXPECT_EQ(TAKEN, guest_read(self, MCG_CAP));
+		EXPECT_EQ(intel ? cap : 0x10a, self->op->val);
+	}
+}
+
 /* What kernels set as workarounds vanishes; what means something is refused. */
 TEST_F(vendor, hwcr)
 {
@@ -400,9 +425,9 @@ TEST_F(vendor, efer_bits)
 	if (dev_is_stock())
 		SKIP(return, "the stock module can nest SVM");
 	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
-		struct kvm_cpuid_entry2 *e = cpuid_find(&cpuid, bits[i].fn, 0);
+		u32 *r = cpuid_reg(bits[i].fn, 0, bits[i].reg);
 
-		if (e && (&e->eax)[bits[i].reg] >> bits[i].cpuid_bit & 1)
+		if (r && *r >> bits[i].cpuid_bit & 1)
 			may |= 1ULL << bits[i].bit;
 	}
 	may |= 1;			/* Intel's bit follows the mode, so EFER has it */

@@ -77,10 +77,10 @@ _Static_assert(sizeof(struct fadt) == 244, "a FADT of revision 3");
 
 #define BOOT_ARCH_LEGACY	0x01	/* a serial port, for one; no keyboard (bit 1) */
 #define BOOT_ARCH_NO_VGA	0x04
-#define FADT_WBINVD		(1 << 0)
-#define FADT_NO_POWER_BUTTON	(1 << 4)	/* none at a fixed place */
-#define FADT_NO_SLEEP_BUTTON	(1 << 5)
-#define FADT_RESET_REGISTER	(1 << 10)
+#define FADT_WBINVD		0x001
+#define FADT_NO_POWER_BUTTON	0x010	/* none at a fixed place */
+#define FADT_NO_SLEEP_BUTTON	0x020
+#define FADT_RESET_REGISTER	0x400
 
 /* A wire that is not where its ISA number says: the PIT's, IRQ 0, is GSI 2. */
 struct source_override {

@@ -176,7 +176,7 @@ static const struct device *find_device(uint16_t port)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(devices); i++)
 		if (port >= devices[i].first && port <= devices[i].last)
 			return &devices[i];
 	return NULL;
@@ -196,14 +196,15 @@ static const struct device *find_device(uint16_t port)
 void port_io(struct vm *vm, bool out, uint16_t port, unsigned int size, uint8_t *data)
 {
 	const struct device *device = find_device(port);
-	uint32_t value = ~0u;
+	uint32_t value = 0;
 
-	if (out)
-		value = 0;
-	if (out || !device)
-		memcpy(out ? (uint8_t *)&value : data, out ? data : (uint8_t *)&value, size);
-	if (!device)
+	if (!device) {
+		if (!out)
+			memset(data, 0xff, size);
 		return;
+	}
+	if (out)
+		memcpy(&value, data, size);
 	pthread_mutex_lock(&vm->lock);
 	if (out)
 		device->out(vm, port - device->first, value);

@@ -44,8 +44,6 @@ static const struct stage {
 	{ "vCPU threads",				vcpus_start,	vcpus_stop },
 };
 
-#define NR_STAGES (sizeof(stages) / sizeof(stages[0]))
-
 static const char usage[] =
 "usage: minivmm -k KERNEL [OPTION]...\n"
 "\n"
@@ -91,7 +89,7 @@ static unsigned long number(const char *text, unsigned long min, unsigned long m
 	unsigned long value = strtoul(text, &end, 10);
 
 	if (end == text || *end || value < min || value > max) {
-		fprintf(stderr, "minivmm: %s '%s': a number from %lu to %lu is wanted\n",
+		fprintf(stderr, "minivmm: %s '%s': wanted is one from %lu to %lu\n",
 			what, text, min, max);
 		exit(2);
 	}
@@ -209,7 +207,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	parse_options(&vm, argc, argv);
-	for (i = 0; i < NR_STAGES; i++) {
+	for (i = 0; i < ARRAY_SIZE(stages); i++) {
 		if (vm.verbose)
 			fprintf(stderr, "minivmm: %s\n", stages[i].name);
 		stages[i].start(&vm);

@@ -29,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 /* The guest's physical addresses. */
 #define MAX_CPUS	8
 #define GDT_BASE	0x00000500	/* the boot protocol's four descriptors */

@@ -7,8 +7,8 @@
  * interrupt that characters have come in.  The device has one interrupt line, the OR
  * of its causes; the driver reads from IIR which it was (PC16550D datasheet, 8.0).
  *
- *	guest's OUT -> serial_out() -> terminal
- *	terminal -> reader thread -> ring -> line up -> guest's IN -> serial_in()
+ *	guest's OUT -> serial_out() -> standard output
+ *	standard input -> reader thread -> ring -> line up -> guest's IN -> serial_in()
  *
  * The ring is the chip's FIFO and the wire in one: when it is full, the reader waits
  * until the guest has read, so no character is lost.  Speed, parity and modem lines
@@ -231,7 +231,7 @@ static void *read_terminal(void *arg)
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 		{ .fd = stop_fd, .events = POLLIN },
 	};
-	bool escaped = false;
+	bool escape, escaped = false;
 	struct vm *vm = arg;
 	char character;
 
@@ -240,9 +240,10 @@ static void *read_terminal(void *arg)
 			break;
 		if (escaped && character == 'x')
 			vm_end(vm, 0, "ended from the keyboard");
-		if (escaped == (character == ESCAPE))
+		escape = character == ESCAPE;
+		if (escape == escaped)		/* neither or both */
 			type(vm, character);
-		escaped = !escaped && character == ESCAPE;
+		escaped = escape && !escaped;
 	}
 	return NULL;
 }

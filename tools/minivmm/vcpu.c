@@ -30,9 +30,9 @@
 #define MAX_CPUID	100		/* entries, as many as kvmtool has room for */
 
 /* SDM vol. 3, 2.2.1, 2.5: CR0, and RFLAGS' bit that is always set. */
-#define CR0_PE		(1 << 0)
-#define CR0_ET		(1 << 4)
-#define RFLAGS_FIXED	(1 << 1)
+#define CR0_PE		0x01
+#define CR0_ET		0x10
+#define RFLAGS_FIXED	0x02
 
 /* SDM vol. 3, "Local vector table": delivery mode and mask of LINT0 and LINT1. */
 #define APIC_LVT_LINT0	0x350
@@ -45,7 +45,7 @@
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
 #define MSR_MISC_ENABLE		0x1a0
-#define MISC_ENABLE_FAST_STRING	(1 << 0)
+#define MISC_ENABLE_FAST_STRING	0x1
 #define MSR_MTRR_DEFAULT	0x2ff
 #define MTRR_ENABLE_WB		0x806	/* enabled; all memory is write-back */
 #define MSR_STAR		0xc0000081	/* LSTAR, CSTAR, FMASK follow */
@@ -194,10 +194,10 @@ static void set_msrs(struct vcpu *vcpu)
 		{ .index = MSR_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING },
 		{ .index = MSR_MTRR_DEFAULT, .data = MTRR_ENABLE_WB },
 	};
-	const int nr = sizeof(entries) / sizeof(entries[0]);
+	const int nr = ARRAY_SIZE(entries);
 	struct {
 		struct kvm_msrs header;
-		struct kvm_msr_entry entries[sizeof(entries) / sizeof(entries[0])];
+		struct kvm_msr_entry entries[ARRAY_SIZE(entries)];
 	} msrs = { .header.nmsrs = nr };
 	int done;
 
@@ -222,7 +222,7 @@ static const char *exit_name(unsigned int reason)
 		[KVM_EXIT_INTERNAL_ERROR] = "INTERNAL_ERROR",
 	};
 
-	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])
+	if (reason < ARRAY_SIZE(names) && names[reason])
 		return names[reason];
 	return "(see linux/kvm.h)";
 }

@@ -78,7 +78,7 @@ void vm_open(struct vm *vm)
 	if (version != KVM_API_VERSION)
 		die("%s speaks version %d of the ABI, not %d", vm->device, version,
 		    KVM_API_VERSION);
-	for (i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(required); i++)
 		if (!KVM(vm, vm->kvm_fd, KVM_CHECK_EXTENSION, required[i].number))
 			die("%s lacks KVM_CAP_%s", vm->device, required[i].name);
 	recommended = KVM(vm, vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS);

@@ -530,25 +530,40 @@ static int apic_deliver_to_targets(const struct apic_targets *t, const struct kv
 	return enabled.n ? kvm_apic_set_irq(enabled.vcpu[apic_choose(irq, enabled.n)], irq) : -1;
 }
 
+/* By ID, logical ID or broadcast. */
+static bool apic_matches(struct kvm_vcpu *vcpu, bool ipi, const struct kvm_lapic_irq *irq)
+{
+	return lapic_matches(&vcpu->arch.apic->core, irq, ipi,
+			     !READ_ONCE(vcpu->kvm->arch.x2apic_broadcast_quirk_disabled));
+}
+
 static bool apic_is_named(struct kvm_vcpu *vcpu, struct kvm_vcpu *src,
 			  const struct kvm_lapic_irq *irq)
 {
-	const struct lapic *l;
-
 	if (!vcpu->arch.apic)
 		return false;
-	l = &vcpu->arch.apic->core;
 	switch (irq->shorthand) {
 	case APIC_DEST_NOSHORT:
-		return lapic_matches(l, irq, src,
-				     !READ_ONCE(vcpu->kvm->arch.x2apic_broadcast_quirk_disabled));
+		return apic_matches(vcpu, src, irq);
 	case APIC_DEST_ALLBUT:
 		if (vcpu == src)
 			return false;
 		fallthrough;
 	default:
-		return READ_ONCE(l->mode) != LAPIC_DISABLED;
+		return READ_ONCE(vcpu->arch.apic->core.mode) != LAPIC_DISABLED;
 	}
+}
+
+/**
+ * kvm_apic_match_dest() - does a device's message name this vCPU?
+ * @vcpu: the vCPU
+ * @irq: the message; for lowest priority: could it be this one?
+ *
+ * Any context.
+ */
+bool kvm_apic_match_dest(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq)
+{
+	return vcpu->arch.apic && apic_matches(vcpu, false, irq);
 }
 
 /* The long way: ask each. */
@@ -731,6 +746,18 @@ int kvm_apic_has_interrupt(struct kvm_vcpu *vcpu)
 int kvm_apic_ack_interrupt(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic ? lapic_ack(&vcpu->arch.apic->core) : -1;
+}
+
+/**
+ * kvm_apic_pending_eoi() - will the EOI of this vector come?
+ * @vcpu: the vCPU
+ * @vector: the vector
+ *
+ * Any context.
+ */
+bool kvm_apic_pending_eoi(struct kvm_vcpu *vcpu, int vector)
+{
+	return vcpu->arch.apic && lapic_vector_active(&vcpu->arch.apic->core, vector);
 }
 
 bool kvm_apic_accept_pic_intr(struct kvm_vcpu *vcpu)

@@ -422,6 +422,16 @@ int lapic_highest_isr(const struct lapic *l)
 }
 
 /**
+ * lapic_vector_active() - does the vector wait, or is it in service?
+ * @l: the APIC; any thread
+ * @vector: the vector
+ */
+bool lapic_vector_active(const struct lapic *l, u8 vector)
+{
+	return test_vector(l, APIC_IRR, vector) || test_vector(l, APIC_ISR, vector);
+}
+
+/**
  * lapic_ppr() - the processor priority (SDM 11.8.3.1)
  * @l: the APIC
  */

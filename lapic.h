@@ -130,6 +130,7 @@ bool lapic_matches(const struct lapic *l, const struct kvm_lapic_irq *irq, bool 
 bool lapic_set_irr(struct lapic *l, u8 vector, bool level);
 bool lapic_error(struct lapic *l, u32 error);
 u8 lapic_ppr(const struct lapic *l);
+bool lapic_vector_active(const struct lapic *l, u8 vector);
 int lapic_highest_isr(const struct lapic *l);
 int lapic_pending(const struct lapic *l);
 int lapic_ack(struct lapic *l);

@@ -683,7 +683,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 /* ---- finding a row ---- */
 
 /* Open addressing; about half full. */
-#define MSR_HASH_BITS	9
+#define MSR_HASH_BITS	10
 
 static struct {
 	u32 index;

@@ -517,6 +517,26 @@ static int kvm_pin_gsi(struct kvm *kvm, unsigned int irqchip, unsigned int pin)
 }
 
 /**
+ * kvm_irq_pin_gsi() - what leads to a pin?
+ * @kvm: the VM
+ * @irqchip: KVM_IRQCHIP_*
+ * @pin: of that chip
+ *
+ * Any context but NMI.
+ *
+ * Return: a GSI, or -1.
+ */
+int kvm_irq_pin_gsi(struct kvm *kvm, unsigned int irqchip, unsigned int pin)
+{
+	int idx, gsi;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_pin_gsi(kvm, irqchip, pin);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+	return gsi;
+}
+
+/**
  * kvm_irq_has_notifier() - does anybody want to hear of a pin's EOI?
  * @kvm: the VM
  * @irqchip: KVM_IRQCHIP_*

@@ -48,6 +48,8 @@
 #define KVM_PIT_IRQ_SOURCE_ID			2
 #define KVM_NR_IRQ_SOURCES			3
 
+#define KVM_PIT_GSI	0	/* the PIT's interrupt */
+
 enum kvm_irqchip_mode {
 	KVM_IRQCHIP_NONE,
 	KVM_IRQCHIP_KERNEL,	/* PICs, I/O APIC, local APICs, maybe a PIT */
@@ -94,6 +96,8 @@ struct kvm_irq_ack_notifier {
 /* These two sleep; unregister returns when the function runs nowhere any more. */
 void kvm_register_irq_ack_notifier(struct kvm *kvm, struct kvm_irq_ack_notifier *notifier);
 void kvm_unregister_irq_ack_notifier(struct kvm *kvm, struct kvm_irq_ack_notifier *notifier);
+/* The GSI that leads to this pin, or -1.  Any context but NMI. */
+int kvm_irq_pin_gsi(struct kvm *kvm, unsigned int irqchip, unsigned int pin);
 /* Does anybody wait for the EOI of what this pin delivers?  Any context. */
 bool kvm_irq_has_notifier(struct kvm *kvm, unsigned int irqchip, unsigned int pin);
 /*
@@ -109,7 +113,7 @@ bool kvm_cpu_has_extint(struct kvm_vcpu *vcpu);
 bool kvm_cpu_has_interrupt(struct kvm_vcpu *vcpu);
 int kvm_cpu_get_interrupt(struct kvm_vcpu *vcpu);	/* acknowledges; -1: none */
 
-/* ---- irqchip.c: PICs, I/O APIC, PIT of a VM ---- */
+/* ---- irqchip.c: PICs and I/O APIC of a VM; pit.c: its PIT ---- */
 
 int kvm_irqchip_create(struct kvm *kvm);	/* PICs and I/O APIC, on the I/O buses */
 void kvm_irqchip_destroy(struct kvm *kvm);
@@ -127,6 +131,7 @@ int kvm_vm_ioctl_get_pit(struct kvm *kvm, struct kvm_pit_state2 *state);	/* PIT 
 int kvm_vm_ioctl_set_pit(struct kvm *kvm, const struct kvm_pit_state2 *state, bool pit2);
 int kvm_vm_ioctl_reinject(struct kvm *kvm, const struct kvm_reinject_control *control);
 void kvm_pit_destroy(struct kvm *kvm);
+void kvm_pit_unmasked(struct kvm *kvm);		/* irqchip.c: GSI 0 was masked */
 
 /* ---- apic.c: the local APIC of a vCPU ---- */
 

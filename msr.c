@@ -587,7 +587,8 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* Mode, time, identity. */
 	ROW(MSR_EFER, FIELD(efer), .set = set_msr_efer),
 	ROW(MSR_IA32_APICBASE, FIELD(apic_base), .set = set_msr_apic_base),
-	ROW(APIC_BASE_MSR, .count = 0x100, .get = get_x2apic, .set = set_x2apic),
+	ROW(APIC_BASE_MSR, .count = 0x80, .get = get_x2apic, .set = set_x2apic),
+	ROW(APIC_BASE_MSR + 0x80, .count = 0x80, .get = get_x2apic, .set = set_x2apic),
 	ROW(MSR_IA32_TSC_DEADLINE, .flags = MSR_LISTED, .get = get_tsc_deadline,
 	    .set = set_tsc_deadline),
 	ROW(MSR_IA32_TSC, .flags = MSR_LISTED, .get = get_tsc, .set = set_tsc),

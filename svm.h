@@ -61,6 +61,7 @@ enum {
  * @pause_threshold: and a time between two that starts the count again
  * @vnmi:	hardware keeps the NMI mask
  * @tsc_ratio:	the TSC ratio MSR is there
+ * @invpcid:	the CPU has INVPCID, whatever the kernel was told of it
  *
  * Filled by svm_setup_caps(); constant afterwards.
  */
@@ -73,6 +74,7 @@ struct svm_features {
 	bool pause_threshold;
 	bool vnmi;
 	bool tsc_ratio;
+	bool invpcid;
 };
 
 extern struct svm_features svm_features;

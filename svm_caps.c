@@ -101,6 +101,7 @@ static void svm_read_features(struct svm_features *f)
 		.pause_threshold = edx & SVM_FEATURE_PAUSE_THRESHOLD,
 		.vnmi = enable_vnmi && (edx & SVM_FEATURE_VNMI),
 		.tsc_ratio = edx & SVM_FEATURE_TSC_RATIO,
+		.invpcid = cpuid_eax(0) >= 7 && (cpuid_ebx(7) & BIT(10)),
 	};
 }
 

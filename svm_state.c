@@ -526,7 +526,7 @@ void svm_update_intercepts(struct kvm_vcpu *vcpu)
 	/* What CPUID does not offer must raise #UD.  RDPID cannot be taken away. */
 	svm_set_intercept(svm, INTERCEPT_RDTSCP, !guest_cpuid_has(vcpu, X86_FEATURE_RDTSCP));
 	svm_set_intercept(svm, INTERCEPT_INVPCID,
-			  kvm_caps.has_invpcid && !guest_cpuid_has(vcpu, X86_FEATURE_INVPCID));
+			  svm_features.invpcid && !guest_cpuid_has(vcpu, X86_FEATURE_INVPCID));
 	if (disabled & KVM_X86_DISABLE_EXITS_HLT)
 		svm_set_intercept(svm, INTERCEPT_HLT, false);
 	if (disabled & KVM_X86_DISABLE_EXITS_PAUSE)

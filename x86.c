@@ -103,6 +103,9 @@ void kvm_arch_hardware_unsetup(void)
 
 /* ---- capabilities ---- */
 
+#define KVM_X2APIC_API_FLAGS	(KVM_X2APIC_API_USE_32BIT_IDS | \
+				 KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+
 /* Habits of KVM that a VMM may switch off: those that exist here. */
 #define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
 			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED)
@@ -162,8 +165,24 @@ static const struct {
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
 	{ KVM_CAP_MAX_VCPUS, KVM_MAX_VCPUS },
 	{ KVM_CAP_MAX_VCPU_ID, KVM_MAX_VCPU_IDS },
-	/* QEMU wants it whatever its irqchip; without one there is nothing to route to. */
+	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_PIT2, 1 },
+	{ KVM_CAP_PIT_STATE2, 1 },
+	{ KVM_CAP_REINJECT_CONTROL, 1 },
 	{ KVM_CAP_IRQ_ROUTING, KVM_MAX_IRQ_ROUTES },
+	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
+	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_IRQFD, 1 },
+	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
+	{ KVM_CAP_IOEVENTFD, 1 },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
+	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
+	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_PAGE_OFFSET },
+	{ KVM_CAP_COALESCED_PIO, 1 },
+	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
+	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
+	{ KVM_CAP_X2APIC_API, KVM_X2APIC_API_FLAGS },
 };
 
 /**
@@ -276,6 +295,16 @@ int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *c
 		return kvm_enable_before_vcpus(kvm, &kvm->arch.disabled_exits, arg);
 	case KVM_CAP_MAX_VCPU_ID:
 		return kvm_enable_max_vcpu_id(kvm, arg);
+	case KVM_CAP_SPLIT_IRQCHIP:
+		return kvm_enable_split_irqchip(kvm, arg);
+	case KVM_CAP_X2APIC_API:
+		if (arg & ~(u64)KVM_X2APIC_API_FLAGS)
+			return -EINVAL;
+		if (arg & KVM_X2APIC_API_USE_32BIT_IDS)
+			WRITE_ONCE(kvm->arch.x2apic_format, true);
+		if (arg & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+			WRITE_ONCE(kvm->arch.x2apic_broadcast_quirk_disabled, true);
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -307,6 +336,9 @@ int kvm_arch_init_vm(struct kvm *kvm, unsigned long type)
 
 void kvm_arch_destroy_vm(struct kvm *kvm)
 {
+	kvm_pit_destroy(kvm);
+	kvm_irqchip_destroy(kvm);
+	kvm_apic_vm_destroy(kvm);
 	kvm_mmu_uninit_vm(kvm);
 	kvm_msr_vm_destroy(kvm);
 }
@@ -735,6 +767,8 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 	}
 	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
+	if (kvm_check_request(KVM_REQ_APIC_TIMER, vcpu))
+		kvm_apic_inject_pending_timer(vcpu);
 	if (kvm_check_request(KVM_REQ_NMI, vcpu))
 		kvm_process_nmi(vcpu);
 	if (kvm_check_request(KVM_REQ_SCAN_IOAPIC, vcpu))
@@ -908,8 +942,6 @@ static int vcpu_run(struct kvm_vcpu *vcpu)
 								   vcpu_wait(vcpu);
 		if (r <= 0)
 			return r;
-		if (lapic_in_kernel(vcpu) && kvm_apic_timer_pending(vcpu))
-			kvm_apic_inject_pending_timer(vcpu);
 		if (READ_ONCE(vcpu->run->request_interrupt_window) &&
 		    kvm_ready_for_interrupt_injection(vcpu)) {
 			vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;

@@ -416,6 +416,8 @@ static int kvm_set_vcpu_events(struct kvm_vcpu *vcpu, const struct kvm_vcpu_even
 	arch->interrupt.pending = false;
 	arch->interrupt.soft = events->interrupt.soft;
 	arch->interrupt.nr = events->interrupt.nr;
+	if ((events->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR) && lapic_in_kernel(vcpu))
+		kvm_apic_set_sipi_vector(vcpu, events->sipi_vector);
 	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
 		kvm_x86_ops.set_interrupt_shadow(vcpu, events->interrupt.shadow);
 	arch->nmi_injected = events->nmi.injected;
@@ -566,6 +568,7 @@ union kvm_vcpu_ioctl_data {
 	struct kvm_debugregs debugregs;
 	struct kvm_vcpu_events events;
 	struct kvm_mp_state mp_state;
+	struct kvm_lapic_state lapic;
 	struct kvm_interrupt irq;
 	struct kvm_translation translation;
 	struct kvm_guest_debug debug;
@@ -585,6 +588,7 @@ static const unsigned int kvm_vcpu_struct_ioctls[] = {
 	KVM_GET_SREGS2, KVM_SET_SREGS2, KVM_GET_FPU, KVM_SET_FPU,
 	KVM_GET_XCRS, KVM_SET_XCRS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
 	KVM_SET_GUEST_DEBUG, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
+	KVM_GET_LAPIC, KVM_SET_LAPIC,
 	KVM_GET_MP_STATE, KVM_SET_MP_STATE, KVM_INTERRUPT, KVM_TRANSLATE,
 	KVM_X86_SETUP_MCE, KVM_X86_SET_MCE,
 	KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
@@ -693,7 +697,13 @@ static long kvm_vcpu_ioctl_struct(struct kvm_vcpu *vcpu, unsigned int ioctl,
 		return 0;
 	case KVM_SET_VCPU_EVENTS:
 		return kvm_set_vcpu_events(vcpu, &u->events);
+	case KVM_GET_LAPIC:
+		return kvm_vcpu_ioctl_get_lapic(vcpu, &u->lapic);
+	case KVM_SET_LAPIC:
+		return kvm_vcpu_ioctl_set_lapic(vcpu, &u->lapic);
 	case KVM_GET_MP_STATE:
+		if (lapic_in_kernel(vcpu))
+			kvm_apic_accept_events(vcpu);
 		u->mp_state.mp_state = vcpu->arch.mp_state;
 		return 0;
 	case KVM_SET_MP_STATE:
@@ -805,6 +815,19 @@ static int kvm_vm_set_nr_mmu_pages(struct kvm *kvm, unsigned long nr)
 	return 0;
 }
 
+static int kvm_vm_set_boot_cpu_id(struct kvm *kvm, unsigned long id)
+{
+	int r = -EBUSY;
+
+	mutex_lock(&kvm->lock);
+	if (!kvm->created_vcpus) {
+		kvm->arch.bsp_vcpu_id = id;
+		r = 0;
+	}
+	mutex_unlock(&kvm->lock);
+	return r;
+}
+
 static int kvm_vm_set_tsc_khz(struct kvm *kvm, unsigned long khz)
 {
 	int r = -EINVAL;
@@ -820,6 +843,56 @@ static int kvm_vm_set_tsc_khz(struct kvm *kvm, unsigned long khz)
 	}
 	mutex_unlock(&kvm->lock);
 	return r;
+}
+
+/* Too big for the stack. */
+static long kvm_vm_ioctl_irqchip(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	struct kvm_irqchip *chip = memdup_user(argp, sizeof(*chip));
+	int r;
+
+	if (IS_ERR(chip))
+		return PTR_ERR(chip);
+	if (ioctl == KVM_SET_IRQCHIP)
+		r = kvm_vm_ioctl_set_irqchip(kvm, chip);
+	else
+		r = kvm_vm_ioctl_get_irqchip(kvm, chip);
+	if (!r && ioctl == KVM_GET_IRQCHIP && copy_to_user(argp, chip, sizeof(*chip)))
+		r = -EFAULT;
+	kfree(chip);
+	return r;
+}
+
+/* struct kvm_pit_state2 begins as the older kvm_pit_state. */
+static long kvm_vm_ioctl_pit(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	struct kvm_reinject_control reinject;
+	struct kvm_pit_config config = {};
+	struct kvm_pit_state2 state = {};
+	bool pit2 = ioctl == KVM_GET_PIT2 || ioctl == KVM_SET_PIT2;
+	size_t size = pit2 ? sizeof(state) : sizeof(struct kvm_pit_state);
+	int r;
+
+	switch (ioctl) {
+	case KVM_CREATE_PIT2:
+		if (copy_from_user(&config, argp, sizeof(config)))
+			return -EFAULT;
+		return kvm_vm_ioctl_create_pit(kvm, &config);
+	case KVM_CREATE_PIT:
+		config.flags = KVM_PIT_SPEAKER_DUMMY;
+		return kvm_vm_ioctl_create_pit(kvm, &config);
+	case KVM_REINJECT_CONTROL:
+		if (copy_from_user(&reinject, argp, sizeof(reinject)))
+			return -EFAULT;
+		return kvm_vm_ioctl_reinject(kvm, &reinject);
+	case KVM_SET_PIT:
+	case KVM_SET_PIT2:
+		if (copy_from_user(&state, argp, size))
+			return -EFAULT;
+		return kvm_vm_ioctl_set_pit(kvm, &state, pit2);
+	}
+	r = kvm_vm_ioctl_get_pit(kvm, &state);
+	return !r && copy_to_user(argp, &state, size) ? -EFAULT : r;
 }
 
 /* The ways into the guest and out of it that irq.h is about: each takes one struct. */
@@ -890,6 +963,8 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 	case KVM_X86_SET_MSR_FILTER:
 		return kvm_vm_ioctl_set_msr_filter(kvm, argp);
 
+	case KVM_SET_BOOT_CPU_ID:
+		return kvm_vm_set_boot_cpu_id(kvm, arg);
 	case KVM_CREATE_IRQCHIP:
 		return kvm_vm_ioctl_create_irqchip(kvm);
 	case KVM_SET_GSI_ROUTING:
@@ -903,15 +978,17 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 	case KVM_UNREGISTER_COALESCED_MMIO:
 		return kvm_vm_ioctl_irq(kvm, ioctl, argp);
 
-	/* Interrupt controllers in the kernel: there are none in this VM. */
 	case KVM_GET_IRQCHIP:
 	case KVM_SET_IRQCHIP:
+		return kvm_vm_ioctl_irqchip(kvm, ioctl, argp);
+	case KVM_CREATE_PIT:
+	case KVM_CREATE_PIT2:
 	case KVM_GET_PIT:
 	case KVM_SET_PIT:
 	case KVM_GET_PIT2:
 	case KVM_SET_PIT2:
 	case KVM_REINJECT_CONTROL:
-		return -ENXIO;
+		return kvm_vm_ioctl_pit(kvm, ioctl, argp);
 	}
 	return -ENOTTY;
 }

@@ -56,12 +56,19 @@ static GUEST_FN void guest_msr(void)
 /* A guest's CPUID: the supported one, to be changed before it is set. */
 static struct cpuid_buf cpuid;
 
-static void change(u32 fn, u32 index, int reg, u32 clear, u32 set)
+static u32 *cpuid_reg(u32 fn, u32 index, int reg)
 {
 	struct kvm_cpuid_entry2 *e = cpuid_find(&cpuid, fn, index);
 
-	if (e)
-		(&e->eax)[reg] = ((&e->eax)[reg] & ~clear) | set;
+	return e ? &e->eax + reg : NULL;
+}
+
+static void change(u32 fn, u32 index, int reg, u32 clear, u32 set)
+{
+	u32 *r = cpuid_reg(fn, index, reg);
+
+	if (r)
+		*r = (*r & ~clear) | set;
 }
 
 static void set_vendor(const char *name)
@@ -418,9 +425,9 @@ TEST_F(vendor, efer_bits)
 	if (dev_is_stock())
 		SKIP(return, "the stock module can nest SVM");
 	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
-		struct kvm_cpuid_entry2 *e = cpuid_find(&cpuid, bits[i].fn, 0);
+		u32 *r = cpuid_reg(bits[i].fn, 0, bits[i].reg);
 
-		if (e && (&e->eax)[bits[i].reg] >> bits[i].cpuid_bit & 1)
+		if (r && *r >> bits[i].cpuid_bit & 1)
 			may |= 1ULL << bits[i].bit;
 	}
 	may |= 1;			/* Intel's bit follows the mode, so EFER has it */

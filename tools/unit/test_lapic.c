@@ -262,6 +262,8 @@ static void test_modes(void)
 	       "to x2APIC: the rest stays");
 	lapic_set_mode(&c->l, LAPIC_DISABLED);
 	tap_ok(lapic_pending(&c->l) < 0 && !lapic_sw_enabled(&c->l), "disabled");
+	lapic_set_irr(&c->l, 0x90, false);
+	tap_ok(lapic_pending(&c->l) < 0, "disabled: delivers nothing, even if a sender was late");
 	tap_ok(lapic_extint_open(&c->l), "disabled: the CPU's pin is the PIC's");
 	lapic_set_mode(&c->l, LAPIC_XAPIC);
 	tap_ok(rd(c, APIC_ID) == 0x21 << 24 && !rd(c, APIC_LDR) && !rd(c, APIC_TASKPRI) &&
@@ -540,6 +542,12 @@ static void test_ppr(void)
 	}
 	tap_ok(!wrong, "each TPR lets through exactly the classes above its own");
 	c = new_enabled(0, LAPIC_XAPIC);
+	lapic_set_irr(&c->l, 0x77, false);
+	lapic_set_irr(&c->l, 0x66, false);
+	tap_ok(lapic_vapic_word(&c->l) == 0x77000000, "vAPIC word: what waits");
+	lapic_ack(&c->l);
+	wr(c, APIC_TASKPRI, 0x31);
+	tap_ok(lapic_vapic_word(&c->l) == 0x66007031, "vAPIC word: TPR and class in service");
 	lapic_set_tpr(&c->l, 0xa);
 	tap_ok(rd(c, APIC_TASKPRI) == 0xa0, "CR8 is the TPR's class");
 	free_cpu(c);
@@ -642,6 +650,8 @@ static void test_deadline(void)
 	tap_ok(lapic_tsc_to_ns(1, 3000000) == 1, "rounded up");
 	tap_ok(lapic_tsc_to_ns(0, 3000000) == 0, "no cycles, no time");
 	tap_ok(lapic_tsc_to_ns(3600ull * 2400000000, 2400000) == 3600000000000ull, "an hour");
+	tap_ok(lapic_tsc_to_ns(9000000000000000ull, 1000) == 9000000000000000000ull,
+	       "as long as ns can say");
 	tap_ok(lapic_tsc_to_ns(~0ull, 1) == ~0ull >> 1 && lapic_tsc_to_ns(~0ull, 1000) == ~0ull >> 1,
 	       "the end of time");
 	tap_ok(lapic_tsc_to_ns(~0ull, 4294967295u) <= ~0ull >> 1, "the fastest clock");
@@ -768,6 +778,8 @@ static void test_id_formats(void)
 	set_page_reg(page, APIC_ID, 0x09abcdef);
 	lapic_set_page(&c->l, 0, true, page);
 	tap_ok(rd(c, APIC_ID) == 9 << 24, "set: an xAPIC's ID is settable");
+	lapic_get_page(&c->l, 0, false, page);
+	tap_ok(page_reg(page, APIC_ID) == 9 << 24, "get, 8-bit IDs, of a changed xAPIC ID");
 	free_cpu(c);
 }
 

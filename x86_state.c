@@ -569,6 +569,7 @@ union kvm_vcpu_ioctl_data {
 	struct kvm_vcpu_events events;
 	struct kvm_mp_state mp_state;
 	struct kvm_lapic_state lapic;
+	struct kvm_vapic_addr vapic;
 	struct kvm_interrupt irq;
 	struct kvm_translation translation;
 	struct kvm_guest_debug debug;
@@ -588,7 +589,7 @@ static const unsigned int kvm_vcpu_struct_ioctls[] = {
 	KVM_GET_SREGS2, KVM_SET_SREGS2, KVM_GET_FPU, KVM_SET_FPU,
 	KVM_GET_XCRS, KVM_SET_XCRS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
 	KVM_SET_GUEST_DEBUG, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
-	KVM_GET_LAPIC, KVM_SET_LAPIC,
+	KVM_GET_LAPIC, KVM_SET_LAPIC, KVM_SET_VAPIC_ADDR,
 	KVM_GET_MP_STATE, KVM_SET_MP_STATE, KVM_INTERRUPT, KVM_TRANSLATE,
 	KVM_X86_SETUP_MCE, KVM_X86_SET_MCE,
 	KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
@@ -701,6 +702,8 @@ static long kvm_vcpu_ioctl_struct(struct kvm_vcpu *vcpu, unsigned int ioctl,
 		return kvm_vcpu_ioctl_get_lapic(vcpu, &u->lapic);
 	case KVM_SET_LAPIC:
 		return kvm_vcpu_ioctl_set_lapic(vcpu, &u->lapic);
+	case KVM_SET_VAPIC_ADDR:
+		return kvm_vcpu_ioctl_set_vapic_addr(vcpu, u->vapic.vapic_addr);
 	case KVM_GET_MP_STATE:
 		if (lapic_in_kernel(vcpu))
 			kvm_apic_accept_events(vcpu);

@@ -869,6 +869,7 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	r = kvm_mmu_reload(vcpu);
 	if (unlikely(r))
 		return r;
+	kvm_apic_sync_to_vapic(vcpu);
 
 	preempt_disable();
 	kvm_service_flush_request(vcpu);
@@ -901,6 +902,7 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	local_irq_enable();
 	preempt_enable();
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
+	kvm_apic_sync_from_vapic(vcpu);
 
 	if (trace_minikvm_exit_enabled())
 		trace_minikvm_exit(vcpu);

@@ -312,7 +312,7 @@ int kvm_vm_ioctl_create_irqchip(struct kvm *kvm)
 	r = kvm_set_default_routes(kvm);
 	if (r)
 		kvm_irqchip_destroy(kvm);
-	else
+	else	/* the chips and routes before it: kvm_irqchip_mode() */
 		smp_store_release(&kvm->arch.irqchip_mode, KVM_IRQCHIP_KERNEL);
 out:
 	mutex_unlock(&kvm->lock);
@@ -340,6 +340,7 @@ int kvm_enable_split_irqchip(struct kvm *kvm, u64 nr_user_pins)
 	} else {
 		/* There are no routes yet: they want an irqchip. */
 		kvm->arch.nr_user_ioapic_pins = nr_user_pins;
+		/* The number before it: kvm_irqchip_mode(). */
 		smp_store_release(&kvm->arch.irqchip_mode, KVM_IRQCHIP_SPLIT);
 	}
 	mutex_unlock(&kvm->lock);

@@ -20,9 +20,9 @@
 #define LAPIC_EOI	0xb0
 #define LAPIC_LDR	0xd0
 #define LAPIC_SVR	0xf0
-#define REDIR_LEVEL	(1u << 15)
-#define REDIR_MASKED	(1u << 16)
-#define MSI_LEVEL	(1u << 15)
+#define REDIR_LEVEL	0x8000
+#define REDIR_MASKED	0x10000
+#define MSI_LEVEL	0x8000
 
 #define IRQ_EOI		1u	/* acknowledge each interrupt */
 #define IRQ_SPIN	2u	/* do not halt: poll with interrupts enabled */
@@ -34,7 +34,7 @@ GUEST_FN static void lapic_write(u32 reg, u32 val)
 	*(volatile u32 *)(LAPIC_GPA + reg) = val;
 }
 
-GUEST_FN static __attribute__((unused)) void wait_for_irqs(void)
+GUEST_FN static void wait_for_irqs(void)
 {
 	volatile struct guest_exc *exc = g_exc();
 	u64 seen = 0;

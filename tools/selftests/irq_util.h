@@ -6,7 +6,9 @@
  * The guest, wait_for_irqs(), makes a SYNC ucall, which tells how many interrupts it
  * has taken and the last vector, and then halts with interrupts enabled.  So a test
  * raises something while the guest is stopped, runs it, and sees what came.  EOIs are
- * the test's to order: IRQ_EOI in the guest's variable irq_flags.
+ * the test's to order: IRQ_EOI in the guest's variable irq_flags.  Where interrupts
+ * come while it runs it must poll (IRQ_SPIN): not every emulated CPU keeps STI's
+ * shadow over an exit, and then an interrupt can come between STI and HLT.
  */
 #ifndef IRQ_UTIL_H
 #define IRQ_UTIL_H

@@ -8,22 +8,26 @@
 #            CPUS    1 or 2, the test host's CPUs               (run, shell, bench)
 #            VENDOR  intel or amd, whose virtualization         (run, shell, bench)
 #            HOST    kvm, tcg or bochs, what gives it           (run, shell, bench)
+#            VMM     qemu or minivmm, the small one of this tree             (run)
 #            CPU     host, qemu64, ...: QEMU's -cpu for the guest            (run)
+#            SMP     the guest's CPUs                                        (run)
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.1
 CPUS ?= 1
 HOST ?= auto
 VENDOR ?=
+VMM ?= qemu
 CPU ?= host
+SMP ?= 1
 DESTDIR ?=
 PREFIX ?= /usr
 
 TESTHOST := tools/testhost
-export KERNEL CPUS HOST VENDOR CPU
+export KERNEL CPUS HOST VENDOR VMM CPU SMP
 
 .DEFAULT_GOAL := all
-.PHONY: all run check shell bench unit selftests lint install clean help kdir
+.PHONY: all run check shell bench unit selftests minivmm lint install clean help kdir
 
 all: kdir ## build the modules for the running kernel, or KDIR=
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
@@ -34,7 +38,7 @@ kdir:
 		echo "linux-headers-\$$(uname -r)), or name others with KDIR=." >&2; \
 		exit 1; }
 
-run: ## boot a guest under QEMU on minikvm, in the test host, to its prompt
+run: ## boot a guest on minikvm, in the test host, to its prompt
 	@$(TESTHOST)/run
 
 check: ## every test, on both vendors and kernels, with one and two CPUs
@@ -43,7 +47,7 @@ check: ## every test, on both vendors and kernels, with one and two CPUs
 
 shell: ## a shell in the test host, modules loaded
 	@$(TESTHOST)/deps run
-	@$(TESTHOST)/testhost --shell
+	@$(TESTHOST)/testhost --shell --add "$$($(TESTHOST)/minivmm)"
 
 bench: ## what each kind of exit costs, beside the stock KVM
 	@$(TESTHOST)/bench
@@ -54,6 +58,9 @@ unit: ## the pure cores in userspace: unit tests, fuzzers, differential test
 selftests: ## build the selftest programs
 	@$(TESTHOST)/deps run check
 	@$(TESTHOST)/selftests
+
+minivmm: ## build the small VMM, tools/minivmm
+	@$(TESTHOST)/minivmm
 
 lint: ## checkpatch, sparse, W=1, shellcheck, Python checkers
 	@$(TESTHOST)/lint

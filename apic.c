@@ -73,6 +73,7 @@ enum { APIC_EVENT_INIT, APIC_EVENT_SIPI };
  * @timer_pending: it has fired, and the interrupt is still to be delivered
  * @pending_events: INIT and SIPI that wait
  * @sipi_vector: where the CPU starts; of the last SIPI
+ * @vapic_addr:	guest-physical address of the TPR that a patched guest uses; 0: none
  */
 struct kvm_lapic {
 	struct lapic core;
@@ -82,6 +83,7 @@ struct kvm_lapic {
 	atomic_t timer_pending;
 	unsigned long pending_events;
 	u8 sipi_vector;
+	gpa_t vapic_addr;
 };
 
 static_assert(LAPIC_PAGE_SIZE == KVM_APIC_REG_SIZE);
@@ -1013,6 +1015,70 @@ int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state
 	apic_map_update(vcpu->kvm);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 0;
+}
+
+/* ---- KVM_SET_VAPIC_ADDR ---- */
+
+/*
+ * A guest that a VMM has patched does not write the TPR's register, but a word in its
+ * memory, and looks there whether that is worth a real write: byte 0 is the TPR, byte
+ * 1 the class in service, byte 3 the highest vector that waits.
+ */
+
+/**
+ * kvm_vcpu_ioctl_set_vapic_addr() - KVM_SET_VAPIC_ADDR
+ * @vcpu: loaded vCPU; kvm->srcu held
+ * @addr: guest-physical address of that word; 0: there is none
+ *
+ * Return: 0; -EINVAL without a local APIC or if the word crosses a page; -EFAULT if
+ * there is no memory.
+ */
+int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr)
+{
+	u32 word;
+
+	if (!vcpu->arch.apic || offset_in_page(addr) > PAGE_SIZE - sizeof(word))
+		return -EINVAL;
+	if (addr && kvm_read_guest(vcpu->kvm, addr, &word, sizeof(word)))
+		return -EFAULT;
+	vcpu->arch.apic->vapic_addr = addr;
+	return 0;
+}
+
+/**
+ * kvm_apic_sync_to_vapic() - before an entry: let the guest see what waits
+ * @vcpu: loaded vCPU; kvm->srcu held, may sleep
+ *
+ * The memory may be gone since: then so is the patched code.
+ */
+void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu)
+{
+	struct kvm_lapic *apic = vcpu->arch.apic;
+	u32 word;
+
+	if (likely(!apic || !apic->vapic_addr))
+		return;
+	word = lapic_vapic_word(&apic->core);
+	kvm_write_guest(vcpu->kvm, apic->vapic_addr, &word, sizeof(word));
+}
+
+/**
+ * kvm_apic_sync_from_vapic() - after an exit: the TPR may have changed
+ * @vcpu: loaded vCPU; kvm->srcu held, may sleep
+ */
+void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
+{
+	struct kvm_lapic *apic = vcpu->arch.apic;
+	struct lapic_effect e = {};
+	u8 tpr;
+
+	if (likely(!apic || !apic->vapic_addr))
+		return;
+	if (kvm_read_guest(vcpu->kvm, apic->vapic_addr, &tpr, sizeof(tpr)) ||
+	    tpr == lapic_get(&apic->core, APIC_TASKPRI))
+		return;
+	lapic_write(&apic->core, APIC_TASKPRI, tpr, ktime_get_ns(), &e);
+	apic_do_effects(vcpu, &e);
 }
 
 /* ---- set-up and teardown ---- */

@@ -453,8 +453,7 @@ static void do_cpuid_entry(struct kvm_cpuid_entry2 *entry)
 		entry->edx = signature[2];
 		break;
 	case KVM_CPUID_FEATURES:
-		/* An OUT to port 0x80 is a slow way to wait here. */
-		entry->eax = BIT(KVM_FEATURE_NOP_IO_DELAY);
+		entry->eax = kvm_pv_supported_features();
 		break;
 	case 0x80000000:
 		entry->eax = clamp(entry->eax, 0x80000000U, 0x80000021U);
@@ -793,6 +792,7 @@ static void cpuid_changed(struct kvm_vcpu *vcpu)
 	struct kvm_cpuid_entry2 *entry;
 
 	cpuid_build_index(vcpu);
+	kvm_pv_cpuid_changed(vcpu);
 	vcpu->arch.maxphyaddr = guest_maxphyaddr(vcpu);
 	vcpu->arch.reserved_gpa_bits = ~(BIT_ULL(vcpu->arch.maxphyaddr) - 1);
 	vcpu->arch.cr4_reserved_bits = cr4_reserved_bits(vcpu);

@@ -370,14 +370,15 @@ static void kvm_msi_to_lapic_irq(struct kvm *kvm, u32 address_lo, u32 address_hi
 		irq->dest_id |= address_hi & 0xffffff00;
 }
 
+/* A message that names nobody was sent all the same: 0, delivered to none. */
 static int kvm_send_msi(struct kvm *kvm, u32 address_lo, u32 address_hi, u32 data)
 {
 	struct kvm_lapic_irq irq;
 
 	if (!kvm_msi_is_valid(kvm, address_hi))
-		return -1;
+		return -EINVAL;
 	kvm_msi_to_lapic_irq(kvm, address_lo, address_hi, data, &irq);
-	return kvm_irq_delivery_to_apic(kvm, NULL, &irq);
+	return max(kvm_irq_delivery_to_apic(kvm, NULL, &irq), 0);
 }
 
 static int kvm_route_set(struct kvm *kvm, const struct kvm_irq_routing_entry *route, int source,
@@ -424,7 +425,7 @@ static const struct kvm_irq_routing_entry *kvm_gsi_routes(struct kvm *kvm, u32 g
  * Any context but NMI; the chips' locks are not held.
  *
  * Return: > 0: delivered, to so many CPUs; 0: coalesced with one that waits
- * already; < 0: masked, or without a route.
+ * already, or to nobody; < 0: masked, or without a route.
  */
 int kvm_set_irq(struct kvm *kvm, int source, u32 gsi, int level, bool line_status)
 {
@@ -472,17 +473,13 @@ int kvm_set_irq_inatomic(struct kvm *kvm, u32 gsi)
  * @kvm: the VM
  * @msi: from userspace, copied
  *
- * Return: how many CPUs got it; 0: they all had it waiting; -EINVAL; -EPERM (as KVM
- * has it) if it names no CPU.
+ * Return: how many CPUs got it; 0: none, or they all had it waiting; -EINVAL.
  */
 int kvm_send_userspace_msi(struct kvm *kvm, const struct kvm_msi *msi)
 {
-	int r;
-
 	if (!irqchip_in_kernel(kvm) || (msi->flags & ~KVM_MSI_VALID_DEVID))
 		return -EINVAL;
-	r = kvm_send_msi(kvm, msi->address_lo, msi->address_hi, msi->data);
-	return r < 0 ? -EPERM : r;
+	return kvm_send_msi(kvm, msi->address_lo, msi->address_hi, msi->data);
 }
 
 /**

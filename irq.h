@@ -183,6 +183,10 @@ void kvm_apic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8);
 unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
+int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr);
+/* Around each entry; kvm->srcu held, may sleep.  Nothing to do for most guests. */
+void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu);
+void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu);
 /* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
 void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */

@@ -49,11 +49,11 @@
 struct kvm_irqchip_state {
 	struct kvm *kvm;
 
-	spinlock_t pic_lock;
+	spinlock_t pic_lock;		/* @pic, @pic_was_up */
 	struct i8259 pic;
 	bool pic_was_up;
 
-	spinlock_t ioapic_lock;
+	spinlock_t ioapic_lock;		/* @ioapic */
 	struct ioapic ioapic;
 	struct delayed_work redeliver;
 

@@ -354,7 +354,6 @@ struct kvm_vcpu_arch {
 	u64 msr_misc_features_enables;
 	u64 hwcr;
 	u64 osvw_id_length, osvw_status;
-	u64 wall_clock, system_time;	/* stored; kvmclock itself is not offered */
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
@@ -371,6 +370,15 @@ struct kvm_vcpu_arch {
 	u64 tsc_scaling_ratio;
 	u64 ia32_tsc_adjust;
 	u32 virtual_tsc_khz;
+
+	/* pv.c: what the guest's CPUID offers of KVM's own, and whether that binds */
+	u32 pv_features;
+	bool pv_enforce;
+
+	/* pvclock.c: MSR_KVM_SYSTEM_TIME; when its line was made; KVM_KVMCLOCK_CTRL */
+	u64 system_time;
+	u64 clock_updated_ns;
+	bool clock_guest_stopped;
 
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
@@ -419,6 +427,9 @@ enum kvm_request {
 	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
 	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
 	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
+	KVM_REQ_MASTER_CLOCK,	/* kvm_pvclock_check_master() */
+	KVM_REQ_CLOCK_UPDATE,	/* kvm_pvclock_update() */
+	KVM_REQ_CLOCK_HOLD,	/* stay out: whoever made it takes it back, see pvclock.c */
 	KVM_REQ_VM_DEAD,
 };
 
@@ -479,6 +490,12 @@ struct kvm_arch {
 	raw_spinlock_t tsc_write_lock;
 	u64 last_tsc_write, last_tsc_nsec, last_tsc_offset;
 	u32 last_tsc_khz;
+	/* pvclock.c: the clock is host_ns() + clock_offset; see there for the master clock */
+	struct mutex clock_lock;
+	u64 clock_offset;
+	u64 wall_clock;			/* MSR_KVM_WALL_CLOCK: one for all vCPUs */
+	bool master_clock, master_stale;
+	u64 master_tsc, master_ns;
 	u64 n_max_mmu_pages;				/* stored for GET_NR_MMU_PAGES */
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
@@ -789,6 +806,7 @@ void mark_page_dirty_in_slot(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_
 /* Guest memory by guest-physical address; kvm->srcu held, VMM's process. 0 or -EFAULT. */
 int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *data, unsigned long len);
 int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *data, unsigned long len);
+int kvm_put_guest_u32(struct kvm *kvm, gpa_t gpa, u32 val);	/* aligned: in one store */
 int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, unsigned int len);
 
 /* ---- mmu.c ---- */
@@ -866,7 +884,6 @@ int kvm_emulate_as_nop(struct kvm_vcpu *vcpu);		/* these are for exit tables: */
 int kvm_handle_invalid_op(struct kvm_vcpu *vcpu);	/* 1/0 of the run loop */
 int kvm_emulate_mwait(struct kvm_vcpu *vcpu);
 int kvm_emulate_halt(struct kvm_vcpu *vcpu);
-int kvm_emulate_hypercall(struct kvm_vcpu *vcpu);
 int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, unsigned int ndata);
 
 /* Can an interrupt be injected at the next entry, with nothing in its way? */
@@ -1014,6 +1031,7 @@ int kvm_set_mcg_ctl(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 void kvm_tsc_vm_init(struct kvm *kvm);
 int kvm_tsc_vcpu_create(struct kvm_vcpu *vcpu);
 void kvm_tsc_vcpu_reset(struct kvm_vcpu *vcpu);
+u64 kvm_guest_tsc_hz(struct kvm_vcpu *vcpu);
 u64 kvm_read_l1_tsc(struct kvm_vcpu *vcpu, u64 host_tsc);
 void kvm_synchronize_tsc(struct kvm_vcpu *vcpu, u64 tsc);
 void kvm_write_tsc_as_guest(struct kvm_vcpu *vcpu, u64 tsc);
@@ -1021,6 +1039,35 @@ void kvm_write_tsc_adjust(struct kvm_vcpu *vcpu, u64 adjust, bool host_initiated
 int kvm_set_tsc_khz(struct kvm_vcpu *vcpu, u32 khz);
 int kvm_vcpu_ioctl_device_attr(struct kvm_vcpu *vcpu, unsigned int ioctl,
 			       const struct kvm_device_attr *attr);
+
+/* ---- pvclock.c ---- */
+
+/* What KVM_GET_CLOCK's flags may be, and KVM_CAP_ADJUST_CLOCK's value. */
+#define KVM_PVCLOCK_FLAGS	(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC)
+
+void kvm_pvclock_init(void);
+void kvm_pvclock_exit(void);
+void kvm_pvclock_vm_init(struct kvm *kvm);
+void kvm_pvclock_vcpu_load(struct kvm_vcpu *vcpu, int cpu);	/* preemption off */
+void kvm_pvclock_check_master(struct kvm_vcpu *vcpu);		/* these serve requests */
+void kvm_pvclock_update(struct kvm_vcpu *vcpu);
+void kvm_pvclock_wait(struct kvm_vcpu *vcpu);
+void kvm_set_system_time(struct kvm_vcpu *vcpu, u64 data);
+void kvm_set_wall_clock(struct kvm_vcpu *vcpu, u64 data);
+void kvm_vm_ioctl_get_clock(struct kvm *kvm, struct kvm_clock_data *data);
+int kvm_vm_ioctl_set_clock(struct kvm *kvm, const struct kvm_clock_data *data);
+int kvm_vcpu_ioctl_kvmclock_ctrl(struct kvm_vcpu *vcpu);
+
+/* ---- pv.c ---- */
+
+u32 kvm_pv_supported_features(void);
+void kvm_pv_cpuid_changed(struct kvm_vcpu *vcpu);
+void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
+int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
+/* Of msr.c's table: 0, or 1: #GP. */
+int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
+int kvm_set_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
+int kvm_emulate_hypercall(struct kvm_vcpu *vcpu);		/* 1/0 of the run loop */
 
 /* ---- fpu.c ---- */
 

@@ -285,8 +285,9 @@ void lapic_set_tpr(struct lapic *l, u8 cr8)
  * @l: the APIC
  * @mode: as it says
  *
- * What is switched off forgets all; x2APIC mode has IDs that nobody can change, and
- * xAPIC mode after it starts with no logical ID (SDM 11.12.5).
+ * What is switched off forgets all, also what a late sender has left there.  x2APIC mode
+ * has IDs that nobody can change, and xAPIC mode after it starts with no logical ID
+ * (SDM 11.12.5).
  */
 void lapic_set_mode(struct lapic *l, enum lapic_mode mode)
 {
@@ -295,7 +296,7 @@ void lapic_set_mode(struct lapic *l, enum lapic_mode mode)
 	if (old == mode)
 		return;
 	l->mode = mode;
-	if (mode == LAPIC_DISABLED) {
+	if (old == LAPIC_DISABLED || mode == LAPIC_DISABLED) {
 		lapic_reset(l, false);
 	} else if (mode == LAPIC_X2APIC) {
 		set_x2apic_id(l);
@@ -498,6 +499,20 @@ void lapic_eoi(struct lapic *l, struct lapic_effect *e)
 	e->what |= LAPIC_DO_EVENT | LAPIC_DO_EOI;
 	e->eoi_vector = vector;
 	e->eoi_level = test_vector(l, APIC_TMR, vector);
+}
+
+/**
+ * lapic_vapic_word() - the TPR, the class in service, the highest vector that waits
+ * @l: the APIC
+ *
+ * Return: in bytes 0, 1 and 3.
+ */
+u32 lapic_vapic_word(const struct lapic *l)
+{
+	int irr = highest_vector(l, APIC_IRR), isr = highest_vector(l, APIC_ISR);
+
+	return lapic_get(l, APIC_TASKPRI) | (isr < 0 ? 0 : (u32)(isr & 0xf0) << 8) |
+	       (irr < 0 ? 0 : (u32)irr << 24);
 }
 
 /**

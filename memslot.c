@@ -720,6 +720,26 @@ int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *data, unsigned long 
 	return 0;
 }
 
+/**
+ * kvm_put_guest_u32() - write 32 bits of guest memory so that nobody sees half of them
+ * @kvm: the VM
+ * @gpa: guest-physical address, aligned
+ * @val: the value
+ *
+ * Context: kvm->srcu held, the VMM's process, may sleep.
+ * Return: 0, or -EFAULT as kvm_write_guest().
+ */
+int kvm_put_guest_u32(struct kvm *kvm, gpa_t gpa, u32 val)
+{
+	struct kvm_memory_slot *slot;
+	u32 __user *to = gpa_to_user(kvm, gpa, true, &slot);
+
+	if (!to || put_user(val, to))
+		return -EFAULT;
+	mark_page_dirty_in_slot(kvm, slot, gpa_to_gfn(gpa));
+	return 0;
+}
+
 #define cmpxchg_user(type, ptr, old, new)				\
 	__try_cmpxchg_user((type __user *)(ptr), (type *)(old),	\
 			   *(const type *)(new), fault_##type)

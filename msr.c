@@ -30,7 +30,7 @@
  * published in kvm->arch.msr_filter; readers are under kvm->srcu.
  *
  * Left out: PMU, speculation control, x2APIC and TSC deadline (the local APIC is
- * the VMM's), SMM, PV clocks, MPX, PT, SGX: CPUID shows none of them.  MTRRs are
+ * the VMM's), SMM, MPX, PT, SGX: CPUID shows none of them.  MTRRs are
  * kept but change nothing: EPT or nested paging decides memory types.  AMD's LS_CFG
  * and IBS: a kernel that found them would believe that they work.
  */
@@ -562,6 +562,8 @@ static int get_feature_msr(u32 index, u64 *data)
 #define CONST(idx, n, val)	{ .index = (idx), .count = (n), .value = (val) }
 /* Reads as a constant, takes anything. */
 #define SINK(idx, n, val)	{ .index = (idx), .count = (n), .value = (val), .flags = MSR_SINK }
+#define PV(idx)			{ .index = (idx), .flags = MSR_LISTED, .get = kvm_get_pv_msr, \
+				  .set = kvm_set_pv_msr }
 #define VENDOR(idx, ...)	{ .index = (idx), .flags = MSR_VENDOR | __VA_ARGS__ }
 
 static const struct kvm_msr_row kvm_msrs[] = {
@@ -631,11 +633,9 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	    .get = kvm_get_mce_bank, .set = kvm_set_mce_bank),
 	CONST(MSR_IA32_P5_MC_ADDR, 2, 0),
 
-	/* QEMU stores these for every guest; to a guest they are not offered. */
-	ROW(MSR_KVM_WALL_CLOCK, FIELD(wall_clock), .flags = MSR_HOST),
-	ROW(MSR_KVM_SYSTEM_TIME, FIELD(system_time), .flags = MSR_HOST),
-	ROW(MSR_KVM_WALL_CLOCK_NEW, FIELD(wall_clock), .flags = MSR_HOST),
-	ROW(MSR_KVM_SYSTEM_TIME_NEW, FIELD(system_time), .flags = MSR_HOST),
+	/* KVM's own: pv.c. */
+	PV(MSR_KVM_WALL_CLOCK), PV(MSR_KVM_SYSTEM_TIME),
+	PV(MSR_KVM_WALL_CLOCK_NEW), PV(MSR_KVM_SYSTEM_TIME_NEW),
 
 	/* Intel's, touched without a look at CPUID. */
 	CONST(MSR_IA32_PLATFORM_ID, 1, 0),
@@ -683,7 +683,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 /* ---- finding a row ---- */
 
 /* Open addressing; about half full. */
-#define MSR_HASH_BITS	9
+#define MSR_HASH_BITS	10
 
 static struct {
 	u32 index;
@@ -1158,6 +1158,7 @@ int kvm_msr_vm_init(struct kvm *kvm)
 	RCU_INIT_POINTER(kvm->arch.msr_filter, NULL);
 	kvm->arch.guest_can_read_msr_platform_info = true;
 	kvm_tsc_vm_init(kvm);
+	kvm_pvclock_vm_init(kvm);
 	return 0;
 }
 
@@ -1217,7 +1218,5 @@ void kvm_msr_vcpu_reset(struct kvm_vcpu *vcpu)
 	vcpu->arch.msr_misc_features_enables = 0;
 	vcpu->arch.hwcr = 0;
 	vcpu->arch.mcg_status = 0;
-	vcpu->arch.wall_clock = 0;
-	vcpu->arch.system_time = 0;
 	kvm_tsc_vcpu_reset(vcpu);
 }

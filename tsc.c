@@ -31,7 +31,7 @@
  *
  * Left out: hosts whose TSC stops, jumps or differs between CPUs are served as
  * well as an offset can (a warning-free guess); the guest's clock should not be
- * its TSC there.  kvmclock is a file of its own.
+ * its TSC there.  kvmclock is pvclock.c.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -77,10 +77,23 @@ u64 kvm_read_l1_tsc(struct kvm_vcpu *vcpu, u64 host_tsc)
 	return scale_tsc(vcpu, host_tsc) + vcpu->arch.tsc_offset;
 }
 
+/**
+ * kvm_guest_tsc_hz() - how fast the guest's TSC counts, in truth
+ * @vcpu:	the vCPU
+ *
+ * Return: ticks a second: of the hardware, so not the rate that the VMM asked for, if
+ * that was only nearly the host's.
+ */
+u64 kvm_guest_tsc_hz(struct kvm_vcpu *vcpu)
+{
+	return scale_tsc(vcpu, tsc_khz * 1000ULL);
+}
+
 static void set_tsc_offset(struct kvm_vcpu *vcpu, u64 offset)
 {
 	vcpu->arch.tsc_offset = offset;
 	kvm_x86_ops.write_tsc_offset(vcpu);
+	kvm_make_request(KVM_REQ_MASTER_CLOCK, vcpu);
 }
 
 /* ---- the rate ---- */
@@ -123,6 +136,7 @@ int kvm_set_tsc_khz(struct kvm_vcpu *vcpu, u32 khz)
 	vcpu->arch.virtual_tsc_khz = khz;
 	vcpu->arch.tsc_scaling_ratio = ratio;
 	kvm_x86_ops.write_tsc_offset(vcpu);
+	kvm_make_request(KVM_REQ_MASTER_CLOCK, vcpu);
 	return 0;
 }
 

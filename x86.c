@@ -93,11 +93,13 @@ int kvm_arch_hardware_setup(const struct kvm_x86_ops *ops)
 	kvm_fpu_hardware_setup();
 	kvm_set_cpu_caps();
 	kvm_init_msr_lists();
+	kvm_pvclock_init();
 	return 0;
 }
 
 void kvm_arch_hardware_unsetup(void)
 {
+	kvm_pvclock_exit();
 	kvm_x86_ops.hardware_unsetup();
 }
 
@@ -152,6 +154,11 @@ static const struct {
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_SREGS2, 1 },
 	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
+	{ KVM_CAP_CLOCKSOURCE, 1 },
+	{ KVM_CAP_NOP_IO_DELAY, 1 },
+	{ KVM_CAP_ADJUST_CLOCK, KVM_PVCLOCK_FLAGS },
+	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
@@ -427,6 +434,7 @@ void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 		indirect_branch_prediction_barrier();
 	}
 	kvm_x86_ops.vcpu_load(vcpu, cpu);
+	kvm_pvclock_vcpu_load(vcpu, cpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
@@ -772,6 +780,12 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 	}
 	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
+	if (kvm_check_request(KVM_REQ_MASTER_CLOCK, vcpu))
+		kvm_pvclock_check_master(vcpu);
+	if (test_bit(KVM_REQ_CLOCK_HOLD, &vcpu->requests))
+		kvm_pvclock_wait(vcpu);
+	if (kvm_check_request(KVM_REQ_CLOCK_UPDATE, vcpu))
+		kvm_pvclock_update(vcpu);
 	if (kvm_check_request(KVM_REQ_APIC_TIMER, vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
 	if (kvm_check_request(KVM_REQ_NMI, vcpu))
@@ -860,6 +874,7 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	r = kvm_mmu_reload(vcpu);
 	if (unlikely(r))
 		return r;
+	kvm_apic_sync_to_vapic(vcpu);
 
 	preempt_disable();
 	kvm_service_flush_request(vcpu);
@@ -892,6 +907,7 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	local_irq_enable();
 	preempt_enable();
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
+	kvm_apic_sync_from_vapic(vcpu);
 
 	if (trace_minikvm_exit_enabled())
 		trace_minikvm_exit(vcpu);
@@ -1141,24 +1157,6 @@ int kvm_emulate_halt(struct kvm_vcpu *vcpu)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kvm_emulate_halt);
-
-/**
- * kvm_emulate_hypercall() - VMCALL or VMMCALL
- * @vcpu: loaded vCPU
- *
- * No hypercall is offered yet; the answer is KVM's for an unknown one.
- */
-int kvm_emulate_hypercall(struct kvm_vcpu *vcpu)
-{
-	long ret = -KVM_ENOSYS;
-
-	vcpu->stat.hypercalls++;
-	if (kvm_x86_ops.get_cpl(vcpu) > 0)
-		ret = -KVM_EPERM;
-	kvm_register_write(vcpu, VCPU_REGS_RAX, ret);
-	return kvm_skip_emulated_instruction(vcpu);
-}
-EXPORT_SYMBOL_GPL(kvm_emulate_hypercall);
 
 /**
  * kvm_internal_error() - KVM_EXIT_INTERNAL_ERROR

@@ -288,6 +288,7 @@ void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	arch->nmi_injected = false;
 	arch->nmi_pending = 0;
 	atomic_set(&arch->nmi_queued, 0);
+	kvm_pv_vcpu_reset(vcpu);
 	if (!init) {
 		/* With local APICs of ours others start with INIT and SIPI. */
 		arch->mp_state = is_bsp || !lapic_in_kernel(vcpu) ? KVM_MP_STATE_RUNNABLE :
@@ -569,6 +570,7 @@ union kvm_vcpu_ioctl_data {
 	struct kvm_vcpu_events events;
 	struct kvm_mp_state mp_state;
 	struct kvm_lapic_state lapic;
+	struct kvm_vapic_addr vapic;
 	struct kvm_interrupt irq;
 	struct kvm_translation translation;
 	struct kvm_guest_debug debug;
@@ -576,6 +578,7 @@ union kvm_vcpu_ioctl_data {
 	struct kvm_cpuid2 cpuid2;
 	struct kvm_x86_mce mce;
 	struct kvm_device_attr attr;
+	struct kvm_enable_cap cap;
 	u64 mcg_cap;
 };
 
@@ -588,10 +591,10 @@ static const unsigned int kvm_vcpu_struct_ioctls[] = {
 	KVM_GET_SREGS2, KVM_SET_SREGS2, KVM_GET_FPU, KVM_SET_FPU,
 	KVM_GET_XCRS, KVM_SET_XCRS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
 	KVM_SET_GUEST_DEBUG, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
-	KVM_GET_LAPIC, KVM_SET_LAPIC,
+	KVM_GET_LAPIC, KVM_SET_LAPIC, KVM_SET_VAPIC_ADDR,
 	KVM_GET_MP_STATE, KVM_SET_MP_STATE, KVM_INTERRUPT, KVM_TRANSLATE,
 	KVM_X86_SETUP_MCE, KVM_X86_SET_MCE,
-	KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
+	KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR, KVM_ENABLE_CAP,
 };
 
 static bool kvm_vcpu_ioctl_takes_struct(unsigned int ioctl)
@@ -701,6 +704,8 @@ static long kvm_vcpu_ioctl_struct(struct kvm_vcpu *vcpu, unsigned int ioctl,
 		return kvm_vcpu_ioctl_get_lapic(vcpu, &u->lapic);
 	case KVM_SET_LAPIC:
 		return kvm_vcpu_ioctl_set_lapic(vcpu, &u->lapic);
+	case KVM_SET_VAPIC_ADDR:
+		return kvm_vcpu_ioctl_set_vapic_addr(vcpu, u->vapic.vapic_addr);
 	case KVM_GET_MP_STATE:
 		if (lapic_in_kernel(vcpu))
 			kvm_apic_accept_events(vcpu);
@@ -717,6 +722,8 @@ static long kvm_vcpu_ioctl_struct(struct kvm_vcpu *vcpu, unsigned int ioctl,
 		return kvm_vcpu_ioctl_x86_setup_mce(vcpu, u->mcg_cap);
 	case KVM_X86_SET_MCE:
 		return kvm_vcpu_ioctl_x86_set_mce(vcpu, &u->mce);
+	case KVM_ENABLE_CAP:
+		return kvm_vcpu_ioctl_enable_cap(vcpu, &u->cap);
 	case KVM_HAS_DEVICE_ATTR:
 	case KVM_GET_DEVICE_ATTR:
 	case KVM_SET_DEVICE_ATTR:
@@ -762,6 +769,8 @@ static long kvm_vcpu_ioctl_loaded(struct kvm_vcpu *vcpu, unsigned int ioctl, uns
 		return kvm_set_tsc_khz(vcpu, arg);
 	case KVM_GET_TSC_KHZ:
 		return vcpu->arch.virtual_tsc_khz;
+	case KVM_KVMCLOCK_CTRL:
+		return kvm_vcpu_ioctl_kvmclock_ctrl(vcpu);
 	}
 	if (!kvm_vcpu_ioctl_takes_struct(ioctl))
 		return -EINVAL;
@@ -942,6 +951,7 @@ static long kvm_vm_ioctl_irq(struct kvm *kvm, unsigned int ioctl, void __user *a
 long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
+	struct kvm_clock_data clock;
 	u64 addr;
 
 	switch (ioctl) {
@@ -960,6 +970,13 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 		return kvm_vm_set_tsc_khz(kvm, arg);
 	case KVM_GET_TSC_KHZ:
 		return READ_ONCE(kvm->arch.default_tsc_khz);
+	case KVM_GET_CLOCK:
+		kvm_vm_ioctl_get_clock(kvm, &clock);
+		return copy_to_user(argp, &clock, sizeof(clock)) ? -EFAULT : 0;
+	case KVM_SET_CLOCK:
+		if (copy_from_user(&clock, argp, sizeof(clock)))
+			return -EFAULT;
+		return kvm_vm_ioctl_set_clock(kvm, &clock);
 	case KVM_X86_SET_MSR_FILTER:
 		return kvm_vm_ioctl_set_msr_filter(kvm, argp);
 

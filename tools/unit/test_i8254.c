@@ -10,6 +10,8 @@
 #include "i8254.h"
 #include "tap.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 #define START	5000000000000ull	/* ns; not a multiple of anything */
 
 /* A time at which so many CLK pulses have passed since START, and a little more. */
@@ -77,7 +79,7 @@ static void test_modes(void)
 	struct i8254 pit;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const char *line;
 
 		i8254_init(&pit);
@@ -144,7 +146,8 @@ static void test_gate(void)
 		i8254_write_speaker(&pit, 1, START);
 		program(&pit, 2, mode, 10, START);
 		i8254_write_speaker(&pit, 0, at(9));
-		tap_ok(i8254_out(&pit, 2, at(9)) && i8254_next_event(&pit, 2, at(9)) == PIT_NEVER,
+		tap_ok(i8254_out(&pit, 2, at(9)) &&
+		       i8254_next_event(&pit, 2, at(9)) == PIT_NEVER,
 		       "mode %u: GATE low makes OUT high", mode);
 		i8254_write_speaker(&pit, 1, at(50));
 		tap_ok(i8254_count(&pit, 2, at(50)) == 10 && i8254_events(&pit, 2, at(60)) == 1,
@@ -275,7 +278,8 @@ static void test_events(void)
 		now = next + i % 10000;		/* a late timer */
 	}
 	tap_ok(!wrong, "a million events: the first nanosecond of each");
-	tap_ok(next == START + (unsigned __int128)11932 * 1000000 * 1000000000 / PIT_FREQ + 1,
+	tap_ok(next == START + 11932000000ull / PIT_FREQ * 1000000000 +
+	       11932000000ull % PIT_FREQ * 1000000000 / PIT_FREQ + 1,
 	       "and they do not drift");
 
 	program(&pit, 0, 0, 100, START);

@@ -280,7 +280,8 @@ static void test_spurious(void)
 	struct i8259 pic;
 
 	setup(&pic, 1, 1);
-	tap_ok(i8259_intack(&pic) == 0x0f && !pic.chip[0].isr, "INTA for nothing: IR7, not in service");
+	tap_ok(i8259_intack(&pic) == 0x0f && !pic.chip[0].isr,
+	       "INTA for nothing: IR7, not in service");
 
 	i8259_write(&pic, M_ELCR, 0x20);
 	i8259_set_irq(&pic, 5, 0, true);

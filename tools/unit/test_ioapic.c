@@ -10,6 +10,8 @@
 #include "ioapic.h"
 #include "tap.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 #define SELECT	0x00
 #define WINDOW	0x10
 
@@ -139,7 +141,7 @@ static void test_message(void)
 	ioapic_set_irq(&ioapic, 6, 0, true);
 	tap_ok(last.vector == 0xff && last.dest_id == 0xff && last.trig_mode &&
 	       last.dest_mode == APIC_DEST_LOGICAL, "message: logical, level, broadcast");
-	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		set_entry(&ioapic, 7, 0x50 | DM(modes[i]));
 		pulse(&ioapic, 7);
 		wrong += last.delivery_mode != modes[i] << 8;

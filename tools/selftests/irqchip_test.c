@@ -101,7 +101,7 @@ static struct vm *vm_pit(void)
 	return vm;
 }
 
-static struct vcpu *guest(struct vm *vm, void *fn)
+static struct vcpu *start_guest(struct vm *vm, void *fn)
 {
 	struct vcpu *vcpu = vcpu_new(vm, 0);
 
@@ -236,7 +236,7 @@ TEST(errnos)
 TEST(pic_interrupts)
 {
 	struct vm *vm = vm_irqchip();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	u64 vector;
 
 	pulse(vm, 5);
@@ -268,7 +268,7 @@ static void *pulse_later(void *arg)
 TEST(pic_wakes_a_halted_vcpu)
 {
 	struct vm *vm = vm_irqchip();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	pthread_t thread;
 	u64 vector;
 
@@ -325,7 +325,7 @@ TEST(pic_ports)
 TEST(pic_level)
 {
 	struct vm *vm = vm_irqchip();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	struct kvm_irqchip slave = chip_get(vm, KVM_IRQCHIP_PIC_SLAVE);
 
 	slave.chip.pic.elcr = 1 << 2;
@@ -344,7 +344,7 @@ TEST(pic_level)
 TEST(pic_moves)
 {
 	struct vm *vm = vm_irqchip(), *other = vm_irqchip();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	u64 vector;
 
 	/* One in service, one that waits for its EOI, the VM ends. */
@@ -396,7 +396,7 @@ GUEST_FN static void ioapic_guest(void)
 TEST(ioapic_interrupts)
 {
 	struct vm *vm = vm_irqchip();
-	struct vcpu *vcpu = guest(vm, ioapic_guest);
+	struct vcpu *vcpu = start_guest(vm, ioapic_guest);
 	u64 vector;
 
 	pulse(vm, 4);
@@ -418,7 +418,7 @@ TEST(ioapic_interrupts)
 TEST(ioapic_moves)
 {
 	struct vm *vm = vm_irqchip(), *other = vm_irqchip();
-	struct vcpu *vcpu = guest(vm, ioapic_guest);
+	struct vcpu *vcpu = start_guest(vm, ioapic_guest);
 
 	/* In service, not yet ended, and still high. */
 	GUEST_VAR(vm, irq_flags) = 0;
@@ -457,7 +457,7 @@ TEST(ioapic_address)
 TEST(pit_keeps_time)
 {
 	struct vm *vm = vm_pit();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	u64 vector, start, ms;
 
 	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 100;
@@ -474,7 +474,7 @@ TEST(pit_keeps_time)
 TEST(pit_one_shot)
 {
 	struct vm *vm = vm_pit();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	u64 start;
 
 	GUEST_VAR(vm, pit_mode) = 0;
@@ -493,7 +493,7 @@ static u64 ticks_after_pause(bool reinject)
 {
 	struct kvm_reinject_control control = { .pit_reinject = reinject };
 	struct vm *vm = vm_pit();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	u64 start, n;
 
 	if (kioctlp(vm->fd, KVM_REINJECT_CONTROL, &control))
@@ -523,7 +523,7 @@ TEST(pit_reinjects)
 TEST(pit_unmasked)
 {
 	struct vm *vm = vm_pit();
-	struct vcpu *vcpu = guest(vm, ioapic_guest);
+	struct vcpu *vcpu = start_guest(vm, ioapic_guest);
 	struct routes routes = {};
 	struct kvm_pit_state2 state = pit_get(vm);
 	u64 n;
@@ -548,7 +548,7 @@ TEST(pit_unmasked)
 TEST(pit_moves)
 {
 	struct vm *vm = vm_pit(), *other = vm_pit();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	struct kvm_pit_state2 state;
 	u64 start, ns;
 
@@ -576,7 +576,7 @@ TEST(pit_moves)
 TEST(pit_leaves_gsi_0_to_the_hpet)
 {
 	struct vm *vm = vm_pit();
-	struct vcpu *vcpu = guest(vm, pic_guest);
+	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	struct kvm_pit_state2 state;
 	u64 n;
 
@@ -645,7 +645,7 @@ TEST(speaker_port)
 TEST(pit_nmi_watchdog)
 {
 	struct vm *vm = vm_pit();
-	struct vcpu *vcpu = guest(vm, ioapic_guest);
+	struct vcpu *vcpu = start_guest(vm, ioapic_guest);
 	struct kvm_pit_state2 state = pit_get(vm);
 	struct kvm_lapic_state lapic;
 	u64 vector;
@@ -667,7 +667,7 @@ TEST(pit_ends_with_its_vm)
 {
 	for (int i = 0; i < 30; i++) {
 		struct vm *vm = vm_pit();
-		struct vcpu *vcpu = guest(vm, pic_guest);
+		struct vcpu *vcpu = start_guest(vm, pic_guest);
 
 		GUEST_VAR(vm, pit_divisor) = 1 + i;
 		GUEST_VAR(vm, ticks_wanted) = 3;

@@ -119,8 +119,8 @@ static void i8259_end(struct i8259 *pic, unsigned int which, u8 pins)
  * @source: 0..7; the pin is high while any source holds it
  * @level: high
  *
- * Return: 1: taken; 0: was requested already; -1: masked, or the cascade pin, which
- * is the slave's.
+ * Return: 1: taken; 0: no new request; -1: masked, or the cascade pin, which is the
+ * slave's.
  */
 int i8259_set_irq(struct i8259 *pic, unsigned int pin, unsigned int source, bool level)
 {
@@ -136,10 +136,11 @@ int i8259_set_irq(struct i8259 *pic, unsigned int pin, unsigned int source, bool
 		pic->sources[pin] &= ~(1 << source);
 
 	if (pic->sources[pin]) {
-		if ((s->elcr & bit) || !(s->last_irr & bit)) {
-			r = !(s->irr & bit);
+		bool request = (s->elcr & bit) || !(s->last_irr & bit);
+
+		r = request && !(s->irr & bit);
+		if (request)
 			s->irr |= bit;
-		}
 		s->last_irr |= bit;
 	} else {
 		s->irr &= ~(s->elcr & bit);

@@ -10,6 +10,12 @@
 
 #include "lapic.h"
 #include <asm/kvm.h>
+#ifdef __KERNEL__
+#include <linux/bits.h>
+#else
+#undef BIT_ULL
+#define BIT_ULL(n) (1ull << (n))
+#endif
 
 #define IOAPIC_DEFAULT_BASE	0xfec00000u
 #define IOAPIC_LENGTH		0x100
@@ -18,12 +24,12 @@
 #define IOAPIC_VECTOR		0xffull
 #define IOAPIC_DM_SHIFT		8
 #define IOAPIC_DM_MASK		(7ull << IOAPIC_DM_SHIFT)
-#define IOAPIC_LOGICAL		(1ull << 11)
-#define IOAPIC_STATUS		(1ull << 12)	/* delivery status: never pending here */
-#define IOAPIC_POLARITY		(1ull << 13)
-#define IOAPIC_REMOTE_IRR	(1ull << 14)
-#define IOAPIC_LEVEL		(1ull << 15)
-#define IOAPIC_MASKED		(1ull << 16)
+#define IOAPIC_LOGICAL		BIT_ULL(11)
+#define IOAPIC_STATUS		BIT_ULL(12)	/* delivery status: never pending here */
+#define IOAPIC_POLARITY		BIT_ULL(13)
+#define IOAPIC_REMOTE_IRR	BIT_ULL(14)
+#define IOAPIC_LEVEL		BIT_ULL(15)
+#define IOAPIC_MASKED		BIT_ULL(16)
 #define IOAPIC_DEST_SHIFT	56
 
 /* EOIs that at once find the pin high again, before the guest is given a pause. */

@@ -49,11 +49,11 @@
 struct kvm_irqchip_state {
 	struct kvm *kvm;
 
-	spinlock_t pic_lock;
+	spinlock_t pic_lock;		/* @pic, @pic_was_up */
 	struct i8259 pic;
 	bool pic_was_up;
 
-	spinlock_t ioapic_lock;
+	spinlock_t ioapic_lock;		/* @ioapic */
 	struct ioapic ioapic;
 	struct delayed_work redeliver;
 
@@ -460,7 +460,7 @@ int kvm_irqchip_create(struct kvm *kvm)
  * kvm_irqchip_destroy() - undo kvm_irqchip_create()
  * @kvm: the VM; it ends, or has no vCPU and kvm->lock is held
  *
- * Before or after the buses are destroyed, after kvm_pit_destroy() and
+ * While its vCPUs exist; before or after the buses are destroyed; after kvm_pit_destroy() and
  * kvm_irqfd_release(): nobody raises a pin any more.
  */
 void kvm_irqchip_destroy(struct kvm *kvm)

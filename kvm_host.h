@@ -848,6 +848,7 @@ void kvm_arch_exit(void);
 int kvm_arch_hardware_setup(const struct kvm_x86_ops *ops);
 void kvm_arch_hardware_unsetup(void);
 int kvm_arch_init_vm(struct kvm *kvm, unsigned long type);
+void kvm_arch_pre_destroy_vm(struct kvm *kvm);	/* before the vCPUs are destroyed */
 void kvm_arch_destroy_vm(struct kvm *kvm);
 int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu);
 void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu);

@@ -616,8 +616,9 @@ static void kvm_destroy_vm(struct kvm *kvm)
 	kvm_stats_retire(kvm);
 	mutex_unlock(&kvm_lock);
 	preempt_notifier_dec();
-	kvm_destroy_vcpus(kvm);
 	kvm_io_vm_destroy(kvm);
+	kvm_arch_pre_destroy_vm(kvm);
+	kvm_destroy_vcpus(kvm);
 	kvm_arch_destroy_vm(kvm);
 	kvm_irq_vm_destroy(kvm);
 	hardware_disable_all();

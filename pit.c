@@ -43,7 +43,7 @@
 /**
  * struct kvm_pit - the PIT of a VM
  * @kvm:	the VM
- * @lock:	guards the rest, up to @timer
+ * @lock:	guards what follows, down to @next
  * @chip:	counters
  * @reinject:	no tick is lost
  * @irq_ack:	the guest has ended the last tick
@@ -60,7 +60,7 @@
 struct kvm_pit {
 	struct kvm *kvm;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* down to @next */
 	struct i8254 chip;
 	bool reinject;
 	bool irq_ack;
@@ -374,14 +374,13 @@ int kvm_vm_ioctl_create_pit(struct kvm *kvm, const struct kvm_pit_config *config
 	pit = pit_alloc(kvm, config->flags & KVM_PIT_SPEAKER_DUMMY);
 	if (!pit)
 		goto out;
-	/* A vCPU may use it from here on. */
 	r = pit_enter_buses(pit);
 	if (r) {
 		pit_free(pit);
 		goto out;
 	}
 	kvm_register_irq_ack_notifier(kvm, &pit->notifier);
-	smp_store_release(&kvm->arch.pit, pit);
+	smp_store_release(&kvm->arch.pit, pit);	/* pairs with kvm_pit() */
 out:
 	mutex_unlock(&kvm->lock);
 	return r;

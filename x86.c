@@ -341,10 +341,15 @@ int kvm_arch_init_vm(struct kvm *kvm, unsigned long type)
 	return r;
 }
 
-void kvm_arch_destroy_vm(struct kvm *kvm)
+/* What acts by itself stops while the vCPUs that it interrupts still exist. */
+void kvm_arch_pre_destroy_vm(struct kvm *kvm)
 {
 	kvm_pit_destroy(kvm);
 	kvm_irqchip_destroy(kvm);
+}
+
+void kvm_arch_destroy_vm(struct kvm *kvm)
+{
 	kvm_apic_vm_destroy(kvm);
 	kvm_mmu_uninit_vm(kvm);
 	kvm_msr_vm_destroy(kvm);

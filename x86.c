@@ -1033,8 +1033,8 @@ static int kvm_prepare_run(struct kvm_vcpu *vcpu)
 		if (r <= 0)
 			return r;
 	}
+	/* The exit that was completed goes on standing in exit_reason, as KVM has it. */
 	if (minikvm_immediate_exit(run)) {
-		run->exit_reason = KVM_EXIT_INTR;
 		vcpu->stat.signal_exits++;
 		return -EINTR;
 	}

@@ -138,6 +138,7 @@ void kvm_pit_unmasked(struct kvm *kvm);		/* irqchip.c: GSI 0 was masked */
 int kvm_apic_vcpu_create(struct kvm_vcpu *vcpu);	/* 0 also if the VM has none */
 void kvm_apic_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_apic_vcpu_reset(struct kvm_vcpu *vcpu, bool init);
+
 static inline bool lapic_in_kernel(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic;

@@ -35,13 +35,13 @@
 #include <linux/string.h>
 #else
 #include <string.h>
-#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define fallthrough __attribute__((__fallthrough__))
 #endif
 
 /* Names that asm/apicdef.h lacks. */
-#define LVT_SENT		(1u << 12)	/* delivery status: read only, always idle */
-#define LVT_REMOTE_IRR		(1u << 14)	/* read only */
+#define LVT_SENT		0x1000u	/* delivery status: read only, always idle */
+#define LVT_REMOTE_IRR		0x4000u	/* read only */
 #define LVT_MODE_MASK		(3u << 17)	/* of the timer */
 #define ICR_TRIGGER_LEVEL	APIC_INT_LEVELTRIG
 #define ICR_X2APIC_RESERVED	0xfff32000u	/* bits 31:20, 17:16, 13 (SDM 11.12.9) */
@@ -909,14 +909,13 @@ void lapic_get_page(struct lapic *l, u64 now, bool wide_id, void *page)
 /* Registers as a guest could have written them, whatever the VMM says. */
 static void sanitize_page(struct lapic *l)
 {
-	static const u16 masked[] = {
-		APIC_TASKPRI, APIC_SPIV, APIC_LVTT, APIC_LVTTHMR, APIC_LVTPC, APIC_LVT0,
-		APIC_LVT1, APIC_LVTERR, APIC_TDCR,
-	};
-	unsigned int i;
+	unsigned int reg;
 
-	for (i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
-		set_reg(l, masked[i], lapic_get(l, masked[i]) & reg_mask(l, masked[i]));
+	for (reg = APIC_LVTT; reg <= APIC_LVTERR; reg += 0x10)
+		set_reg(l, reg, lapic_get(l, reg) & reg_mask(l, reg));
+	set_reg(l, APIC_TASKPRI, lapic_get(l, APIC_TASKPRI) & reg_mask(l, APIC_TASKPRI));
+	set_reg(l, APIC_SPIV, lapic_get(l, APIC_SPIV) & reg_mask(l, APIC_SPIV));
+	set_reg(l, APIC_TDCR, lapic_get(l, APIC_TDCR) & reg_mask(l, APIC_TDCR));
 	set_reg(l, APIC_LVR, LAPIC_VERSION);
 	set_reg(l, APIC_ICR, lapic_get(l, APIC_ICR) & ~(u32)APIC_ICR_BUSY);
 	set_reg(l, APIC_DFR, lapic_get(l, APIC_DFR) | 0x0fffffff);

@@ -54,9 +54,9 @@ struct kvm_lapic_irq {
 #define LAPIC_MIN_PERIOD_NS	200000
 
 /* Bits of the ESR (SDM vol. 3, 11.5.3). */
-#define LAPIC_ESR_SEND_ILLEGAL	(1u << 5)
-#define LAPIC_ESR_RECV_ILLEGAL	(1u << 6)
-#define LAPIC_ESR_ILLEGAL_REG	(1u << 7)
+#define LAPIC_ESR_SEND_ILLEGAL	0x20u
+#define LAPIC_ESR_RECV_ILLEGAL	0x40u
+#define LAPIC_ESR_ILLEGAL_REG	0x80u
 
 enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
 

@@ -291,7 +291,7 @@ TEST_F(svm, memory_for_the_idt_comes_late)
 {
 	ON_AMD();
 	if (dev_is_stock())
-		SKIP(return, "the stock module emulates an instruction: INT comes twice, an interrupt never");
+		SKIP(return, "the stock module emulates: INT comes twice, an interrupt never");
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
 		struct guest_exc *exc = self->vcpu->exc;
 		struct kvm_sregs s;
@@ -376,7 +376,7 @@ TEST_F(svm, software_interrupts_of_32_bits)
 }
 
 /* An instruction on two pages, an operand on two others; all of them new. */
-ASM_GUEST(straddle, "movabs $0x1122334455667788, %rbx\n" "mov %rbx, 0xffc(%rdi)\n"
+ASM_GUEST(straddle, "movabs $0x1122334455667788, %rbx\nmov %rbx, 0xffc(%rdi)\n"
 	  "mov 0xffc(%rdi), %rdi\n" ASM_DONE);
 
 TEST_F(svm, across_pages)
@@ -440,7 +440,7 @@ TEST_F(svm, page_tables_in_nowhere)
 	X(invd_rex, ".byte 0x41; invd")					\
 	X(hypercall, "mov $999, %eax; vmmcall")				\
 	X(hypercall_rex, "mov $999, %eax; .byte 0x48; vmmcall")		\
-	X(invlpg_sib, "mov $8, %ecx; .byte 0x3e; invlpg 0x12345678(%rax, %rcx, 4)")	\
+	X(invlpg_sib, "mov $8, %ecx; .byte 0x3e; invlpg 0x12345678(%rax, %rcx, 4)") \
 	X(invlpg_rip, "invlpg 0x1000(%rip)")				\
 	X(invlpg_addr32, "invlpg 16(%eax)")				\
 	X(cr0, "mov %cr0, %rax; .byte 0x66; mov %rax, %cr0")		\
@@ -453,7 +453,7 @@ TEST_F(svm, page_tables_in_nowhere)
 	X(lmsw_sib, "mov $0x100000, %ecx; smsw %eax; mov %eax, 4(%rcx); lmsw 4(%rcx)") \
 	X(rdtsc_66, ".byte 0x66; rdtsc")				\
 	X(pause, "mov $9999, %ecx; 1: .byte 0x66; pause; dec %ecx; jnz 1b") \
-	X(monitor, "mov $0x100000, %eax; xor %ecx, %ecx; xor %edx, %edx; monitor; .byte 0x66, 0x90") \
+	X(monitor, "mov $0x100000, %eax; xor %ecx, %ecx; xor %edx, %edx; monitor; nop") \
 	X(lgdt, "sgdt 0x100000; .byte 0x66; lgdt 0x100000; sidt 0x100000; lidt 0x100000") \
 	X(str, "str 0x100000; mov $0x38, %ecx; sldt %eax")
 

@@ -11,6 +11,8 @@
 #include "lapic.h"
 #include "tap.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 /* One APIC with its page; the page ends where ASan looks. */
 struct cpu {
 	struct lapic l;
@@ -137,7 +139,7 @@ static void test_xapic_registers(void)
 	struct cpu *c = new_enabled(0, LAPIC_XAPIC);
 	unsigned int i;
 
-	for (i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
 		tap_ok(ones(c, regs[i].reg) == regs[i].ones, "xAPIC, ones written: %s",
 		       regs[i].name);
 	wr(c, APIC_DFR, 0);
@@ -185,7 +187,7 @@ static void test_x2apic_registers(void)
 	unsigned int i;
 	u64 before, val;
 
-	for (i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(regs); i++) {
 		wr(c, APIC_SPIV, 0x1ff);
 		tap_ok(wr(c, regs[i].reg, regs[i].good), "x2APIC: good value: %s", regs[i].name);
 		before = rd(c, regs[i].reg);
@@ -195,7 +197,7 @@ static void test_x2apic_registers(void)
 		tap_ok(regs[i].reg == APIC_ICR || !wr(c, regs[i].reg, 1ull << 32),
 		       "x2APIC: #GP for the upper half: %s", regs[i].name);
 	}
-	for (i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(absent); i++)
 		tap_ok(!lapic_read(&c->l, absent[i], 0, &val) && !wr(c, absent[i], 0),
 		       "x2APIC: #GP for %03X", absent[i]);
 	tap_ok(!wr(c, APIC_ID, 0) && !wr(c, APIC_LDR, 0) && !wr(c, APIC_LVR, 0) &&
@@ -399,7 +401,7 @@ static void test_icr(void)
 	struct kvm_lapic_irq *irq = &c->e.irq;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		wr(c, APIC_ICR2, 0x35000000);
 		tap_ok(wr(c, APIC_ICR, modes[i].icr | 0x4000) && c->e.what == LAPIC_DO_SEND &&
 		       irq->delivery_mode == modes[i].mode &&
@@ -421,7 +423,8 @@ static void test_icr(void)
 	tap_ok(wr(c, APIC_ICR, 0x400f) && !c->e.what, "ICR: vector 15 is not sent");
 	wr(c, APIC_ESR, 0);
 	tap_ok(rd(c, APIC_ESR) == 0x20, "... but an error");
-	tap_ok(wr(c, APIC_ICR, 0x440f) && c->e.what == LAPIC_DO_SEND, "an NMI's vector means nothing");
+	tap_ok(wr(c, APIC_ICR, 0x440f) && c->e.what == LAPIC_DO_SEND,
+	       "an NMI's vector means nothing");
 	free_cpu(c);
 
 	c = new_enabled(0, LAPIC_X2APIC);
@@ -520,7 +523,7 @@ static void test_ppr(void)
 	struct cpu *c;
 	unsigned int i, tpr, vector, wrong = 0;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		c = new_enabled(0, LAPIC_XAPIC);
 		if (cases[i].isr >= 0) {
 			lapic_set_irr(&c->l, cases[i].isr, false);
@@ -609,7 +612,8 @@ static void test_periodic(void)
 	wr(c, APIC_LVTT, 0x20040);
 	wr_at(c, APIC_TMICT, 1000000, 0);
 	tap_ok(lapic_timer_periodic(&c->l) && rd_at(c, APIC_TMCCT, 1) == 999999, "periodic: first");
-	tap_ok(rd_at(c, APIC_TMCCT, 1000000) == 1000000 && rd_at(c, APIC_TMCCT, 1000001) == 999999 &&
+	tap_ok(rd_at(c, APIC_TMCCT, 1000000) == 1000000 &&
+	       rd_at(c, APIC_TMCCT, 1000001) == 999999 &&
 	       rd_at(c, APIC_TMCCT, 7250000) == 750000, "periodic: again and again");
 	wr_at(c, APIC_LVTT, 0x40, 7250000);
 	tap_ok(c->l.timer.armed && c->l.timer.target == 8000000 && (c->e.what & LAPIC_DO_TIMER),
@@ -621,7 +625,7 @@ static void test_periodic(void)
 	wr_at(c, APIC_LVTT, 0x20040, 9000000);
 	tap_ok(!c->l.timer.armed, "... not when it is over");
 	wr_at(c, APIC_TMICT, 1, 0);
-	tap_ok(c->l.timer.period == LAPIC_MIN_PERIOD_NS, "periodic: not faster than a host can bear");
+	tap_ok(c->l.timer.period == LAPIC_MIN_PERIOD_NS, "periodic: no faster than a host bears");
 	tap_ok(rd_at(c, APIC_TMCCT, 1) == 1, "... and the count never above its first");
 	free_cpu(c);
 }
@@ -652,8 +656,8 @@ static void test_deadline(void)
 	tap_ok(lapic_tsc_to_ns(3600ull * 2400000000, 2400000) == 3600000000000ull, "an hour");
 	tap_ok(lapic_tsc_to_ns(9000000000000000ull, 1000) == 9000000000000000000ull,
 	       "as long as ns can say");
-	tap_ok(lapic_tsc_to_ns(~0ull, 1) == ~0ull >> 1 && lapic_tsc_to_ns(~0ull, 1000) == ~0ull >> 1,
-	       "the end of time");
+	tap_ok(lapic_tsc_to_ns(~0ull, 1) == ~0ull >> 1 &&
+	       lapic_tsc_to_ns(~0ull, 1000) == ~0ull >> 1, "the end of time");
 	tap_ok(lapic_tsc_to_ns(~0ull, 4294967295u) <= ~0ull >> 1, "the fastest clock");
 }
 

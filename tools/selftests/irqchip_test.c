@@ -515,7 +515,7 @@ static int64_t ticks_missing(bool reinject)
 	do {
 		n = irqs_after_run(vcpu, NULL);
 		missing = (int64_t)((now_ns() - start) / 5000000) - (int64_t)n;
-	} while (missing > 5 && n < 400);
+	} while (missing > 5 && n < 150);
 	vm_free(vm);
 	return missing;
 }

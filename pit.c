@@ -83,9 +83,17 @@ static struct kvm_pit *kvm_pit(struct kvm *kvm)
 
 /* ---- ticks ---- */
 
+/* May the guest have a tick now?  pit->lock held. */
+static bool pit_may_tick(struct kvm_pit *pit)
+{
+	return pit->pending && (pit->irq_ack || !pit->reinject);
+}
+
+/* pit->lock held. */
 static void pit_queue(struct kvm_pit *pit)
 {
-	queue_work(system_highpri_wq, &pit->work);
+	if (pit_may_tick(pit))
+		queue_work(system_highpri_wq, &pit->work);
 }
 
 /* pit->lock held.  Too short a period: one tick for each time the timer fires. */
@@ -169,7 +177,7 @@ static bool pit_take_tick(struct kvm_pit *pit)
 	bool tick;
 
 	spin_lock_irqsave(&pit->lock, flags);
-	tick = pit->pending && (pit->irq_ack || !pit->reinject);
+	tick = pit_may_tick(pit);
 	if (tick) {
 		pit->pending--;
 		pit->irq_ack = false;
@@ -208,8 +216,7 @@ static void pit_acked(struct kvm_irq_ack_notifier *notifier)
 
 	spin_lock_irqsave(&pit->lock, flags);
 	pit->irq_ack = true;
-	if (pit->reinject && pit->pending)
-		pit_queue(pit);
+	pit_queue(pit);
 	spin_unlock_irqrestore(&pit->lock, flags);
 }
 

@@ -118,7 +118,8 @@ static void test_gate(void)
 		i8254_write_speaker(&pit, 0, at(1));
 		tap_ok(!strcmp(picture(&pit, 2, 8), want), "mode %u: GATE may fall", mode);
 		i8254_write_speaker(&pit, 1, at(100));
-		tap_ok(i8254_count(&pit, 2, at(102) + 100) == 2, "mode %u: and trigger again", mode);
+		tap_ok(i8254_count(&pit, 2, at(102) + 100) == 2,
+		       "mode %u: and trigger again", mode);
 		i8254_write_speaker(&pit, 1, at(102));
 		tap_ok(i8254_count(&pit, 2, at(103) + 100) == 1,
 		       "mode %u: a high GATE is no edge", mode);

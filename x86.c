@@ -948,8 +948,11 @@ static int vcpu_wait(struct kvm_vcpu *vcpu)
 		kvm_apic_inject_pending_timer(vcpu);
 	if (kvm_apic_has_events(vcpu))
 		kvm_apic_accept_events(vcpu);
-	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && kvm_arch_vcpu_runnable(vcpu))
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && kvm_arch_vcpu_runnable(vcpu)) {
 		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+		/* The waker may not have come so far; HLT ends with the interrupt, not before. */
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
+	}
 	return 1;
 }
 

@@ -75,7 +75,14 @@ GUEST_FN static void pic_guest(void)
 		while (g_exc()->count < until) {
 			u64 seen = g_exc()->count;
 
-			asm volatile("sti; hlt; cli" : : : "memory");
+			/*
+			 * No HLT in a race: QEMU's emulation of SVM forgets STI's
+			 * shadow if an exit comes in it.
+			 */
+			if (irq_flags & IRQ_SPIN)
+				asm volatile("sti; pause; cli" : : : "memory");
+			else
+				asm volatile("sti; hlt; cli" : : : "memory");
 			if (!(irq_flags & IRQ_EOI))
 				continue;
 			for (; seen < g_exc()->count; seen++) {
@@ -466,14 +473,15 @@ TEST(pit_keeps_time)
 	struct vcpu *vcpu = start_guest(vm, pic_guest);
 	u64 vector, start, ms;
 
-	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 100;
-	GUEST_VAR(vm, ticks_wanted) = 50;
+	GUEST_VAR(vm, irq_flags) = IRQ_EOI | IRQ_SPIN;
+	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 20;
+	GUEST_VAR(vm, ticks_wanted) = 20;
 	start = now_ns();
-	EXPECT_EQ(50, irqs_after_run(vcpu, &vector));
+	EXPECT_EQ(20, irqs_after_run(vcpu, &vector));
 	ms = (now_ns() - start) / 1000000;
 	EXPECT_EQ(PIC_BASE, vector);
-	EXPECT_GE(ms, 499);
-	EXPECT_LT(ms, 2000);		/* the test host may be slow */
+	EXPECT_GE(ms, 999);
+	EXPECT_LT(ms, 5000);		/* the test host may be slow */
 	vm_free(vm);
 }
 
@@ -484,6 +492,7 @@ TEST(pit_one_shot)
 	u64 start;
 
 	GUEST_VAR(vm, pit_mode) = 0;
+	GUEST_VAR(vm, irq_flags) = IRQ_EOI | IRQ_SPIN;
 	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 50;
 	start = now_ns();
 	EXPECT_EQ(1, irqs_after_run(vcpu, NULL));
@@ -495,35 +504,36 @@ TEST(pit_one_shot)
 }
 
 /*
- * 100 ticks pass while the guest does not run.  It runs then till it has had all that
- * are due, or has got so many without.  Returns how many it lacks.
+ * 20 ticks pass while the guest does not run.  It runs then till it has had all that
+ * are due, or has got some without.  Returns how many it lacks.
  */
 static int64_t ticks_missing(bool reinject)
 {
 	struct kvm_reinject_control control = { .pit_reinject = reinject };
 	struct vm *vm = vm_pit();
 	struct vcpu *vcpu = start_guest(vm, pic_guest);
-	u64 start, n;
 	int64_t missing;
+	u64 start, n;
 
 	if (kioctlp(vm->fd, KVM_REINJECT_CONTROL, &control))
 		die("KVM_REINJECT_CONTROL");
-	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 200;
+	GUEST_VAR(vm, irq_flags) = IRQ_EOI | IRQ_SPIN;
+	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 20;
 	start = now_ns();
 	irqs_after_run(vcpu, NULL);
-	usleep(500000);
+	usleep(1000000);
 	do {
 		n = irqs_after_run(vcpu, NULL);
-		missing = (int64_t)((now_ns() - start) / 5000000) - (int64_t)n;
-	} while (missing > 5 && n < 150);
+		missing = (int64_t)((now_ns() - start) / 50000000) - (int64_t)n;
+	} while (missing > 2 && n < (reinject ? 400 : 30));
 	vm_free(vm);
 	return missing;
 }
 
 TEST(pit_reinjects)
 {
-	EXPECT_LE(ticks_missing(true), 5);
-	EXPECT_GE(ticks_missing(false), 80);
+	EXPECT_LE(ticks_missing(true), 2);
+	EXPECT_GE(ticks_missing(false), 15);
 }
 
 /* Masked while ticks pass: none is owed afterwards, and they go on. */
@@ -561,6 +571,7 @@ TEST(pit_moves)
 
 	/* A one-shot of 50 ms moves in its middle: it is not begun anew. */
 	GUEST_VAR(vm, pit_mode) = 0;
+	GUEST_VAR(vm, irq_flags) = IRQ_EOI | IRQ_SPIN;
 	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 20;
 	pulse(vm, 4);
 	start = now_ns();
@@ -588,6 +599,7 @@ TEST(pit_leaves_gsi_0_to_the_hpet)
 	struct kvm_pit_state2 state;
 	u64 n;
 
+	GUEST_VAR(vm, irq_flags) = IRQ_EOI | IRQ_SPIN;
 	GUEST_VAR(vm, pit_divisor) = PIT_FREQ / 200;
 	irqs_after_run(vcpu, NULL);
 	state = pit_get(vm);
@@ -677,6 +689,7 @@ TEST(pit_ends_with_its_vm)
 		struct vm *vm = vm_pit();
 		struct vcpu *vcpu = start_guest(vm, pic_guest);
 
+		GUEST_VAR(vm, irq_flags) = IRQ_EOI | IRQ_SPIN;
 		GUEST_VAR(vm, pit_divisor) = 1 + i;
 		GUEST_VAR(vm, ticks_wanted) = 3;
 		irqs_after_run(vcpu, NULL);

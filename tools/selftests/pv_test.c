@@ -88,7 +88,7 @@ static GUEST_FN void guest_idle(void)
 static GUEST_FN void guest_spins(void)
 {
 	for (;;) {
-		for (int i = 0; i < 1000000; i++)
+		for (int i = 0; i < 100000; i++)
 			asm volatile("pause");
 		g_ucall(UCALL_SYNC, 0, 0);
 	}
@@ -336,6 +336,18 @@ static void set_runnable(struct vcpu *vcpu)
 		die("KVM_SET_MP_STATE");
 }
 
+/* As a guest would begin.  Until then the stock module does not find an APIC by its ID. */
+static void enable_lapic(struct vcpu *vcpu)
+{
+	struct kvm_lapic_state lapic;
+
+	if (kioctlp(vcpu->fd, KVM_GET_LAPIC, &lapic))
+		die("KVM_GET_LAPIC");
+	*(u32 *)&lapic.regs[0xf0] = 0x1ff;
+	if (kioctlp(vcpu->fd, KVM_SET_LAPIC, &lapic))
+		die("KVM_SET_LAPIC");
+}
+
 /* A HLT with interrupts off ends by a kick, be it before or after. */
 TEST(kick_ends_halt)
 {
@@ -349,6 +361,8 @@ TEST(kick_ends_halt)
 
 		vcpu_long(a, guest_calls);
 		vcpu_long(b, guest_halts);
+		enable_lapic(a);
+		enable_lapic(b);
 		set_runnable(b);
 		if (early)
 			EXPECT_EQ(0, call(a, HC_KICK, 0, 1, 0, 0));
@@ -378,11 +392,7 @@ TEST(send_ipi)
 	vm = vm_with_irqchip();
 	for (int i = 0; i < 4; i++) {
 		vcpus[i] = vcpu_new(vm, i);
-		if (kioctlp(vcpus[i]->fd, KVM_GET_LAPIC, &lapic))
-			die("KVM_GET_LAPIC");
-		*(u32 *)&lapic.regs[0xf0] = 0x1ff;	/* enabled */
-		if (kioctlp(vcpus[i]->fd, KVM_SET_LAPIC, &lapic))
-			die("KVM_SET_LAPIC");
+		enable_lapic(vcpus[i]);
 	}
 	vcpu_long(vcpus[0], guest_calls);
 	/* From APIC ID 1 on: 1 and 3. */

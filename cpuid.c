@@ -843,6 +843,7 @@ static int set_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, u3
 
 	if (!linear_width_is_sane(entries, nent))
 		goto fail;
+	kvm_pv_trim_cpuid(vcpu, entries, nent);
 	update_cpuid_runtime(vcpu, entries, nent);
 
 	/* A CPU does not change under a running system, but may be told again what it is. */

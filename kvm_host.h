@@ -380,6 +380,12 @@ struct kvm_vcpu_arch {
 	u64 clock_updated_ns;
 	bool clock_guest_stopped;
 
+	/* pv.c: steal time; KVM_HC_KICK_CPU ends this HLT or the next, by any vCPU */
+	u64 steal_msr, last_run_delay;
+	bool steal_marked;
+	bool at_rest;		/* x86.c: nothing for the guest is half done */
+	bool pv_unhalted;
+
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
 	u64 xcr0;
@@ -429,6 +435,7 @@ enum kvm_request {
 	KVM_REQ_IOAPIC_EOI_EXIT, /* split irqchip: tell userspace of an EOI */
 	KVM_REQ_MASTER_CLOCK,	/* kvm_pvclock_check_master() */
 	KVM_REQ_CLOCK_UPDATE,	/* kvm_pvclock_update() */
+	KVM_REQ_STEAL_UPDATE,	/* kvm_steal_time_update() */
 	KVM_REQ_CLOCK_HOLD,	/* stay out: whoever made it takes it back, see pvclock.c */
 	KVM_REQ_VM_DEAD,
 };
@@ -757,6 +764,7 @@ bool kvm_vcpu_wake_up(struct kvm_vcpu *vcpu);
 void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
 void kvm_vcpu_on_spin(struct kvm_vcpu *me);
+bool kvm_vcpu_yield_to(struct kvm_vcpu *target);
 void kvm_vm_dead(struct kvm *kvm);
 void kvm_get_kvm(struct kvm *kvm);
 void kvm_put_kvm(struct kvm *kvm);
@@ -807,6 +815,7 @@ void mark_page_dirty_in_slot(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_
 int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *data, unsigned long len);
 int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *data, unsigned long len);
 int kvm_put_guest_u32(struct kvm *kvm, gpa_t gpa, u32 val);	/* aligned: in one store */
+int kvm_put_guest_u8_atomic(struct kvm *kvm, gpa_t gpa, u8 val);	/* preemption may be off */
 int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, unsigned int len);
 
 /* ---- mmu.c ---- */
@@ -1057,11 +1066,16 @@ void kvm_set_wall_clock(struct kvm_vcpu *vcpu, u64 data);
 void kvm_vm_ioctl_get_clock(struct kvm *kvm, struct kvm_clock_data *data);
 int kvm_vm_ioctl_set_clock(struct kvm *kvm, const struct kvm_clock_data *data);
 int kvm_vcpu_ioctl_kvmclock_ctrl(struct kvm_vcpu *vcpu);
+long kvm_pvclock_pairing(struct kvm_vcpu *vcpu, gpa_t gpa, unsigned long type);
 
 /* ---- pv.c ---- */
 
 u32 kvm_pv_supported_features(void);
 void kvm_pv_cpuid_changed(struct kvm_vcpu *vcpu);
+void kvm_pv_trim_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, u32 nent);
+void kvm_steal_time_update(struct kvm_vcpu *vcpu);
+void kvm_steal_time_load(struct kvm_vcpu *vcpu);	/* preemption off in both */
+void kvm_steal_time_put(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* Of msr.c's table: 0, or 1: #GP. */

@@ -1148,7 +1148,13 @@ static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next)
 
 /* ---- a guest that spins ---- */
 
-static bool kvm_vcpu_yield_to(struct kvm_vcpu *target)
+/**
+ * kvm_vcpu_yield_to() - give this thread's time to the one that runs another vCPU
+ * @target: that vCPU
+ *
+ * Return: whether there was anything to give, and to whom.
+ */
+bool kvm_vcpu_yield_to(struct kvm_vcpu *target)
 {
 	struct task_struct *task;
 	bool yielded;

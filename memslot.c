@@ -740,6 +740,31 @@ int kvm_put_guest_u32(struct kvm *kvm, gpa_t gpa, u32 val)
 	return 0;
 }
 
+/**
+ * kvm_put_guest_u8_atomic() - write a byte of guest memory, if it is there
+ * @kvm: the VM
+ * @gpa: guest-physical address
+ * @val: the value
+ *
+ * Context: kvm->srcu held, the VMM's process; may be called with preemption off.
+ * Return: 0, or -EFAULT as kvm_write_guest(), and also if the page is not mapped now.
+ */
+int kvm_put_guest_u8_atomic(struct kvm *kvm, gpa_t gpa, u8 val)
+{
+	struct kvm_memory_slot *slot;
+	u8 __user *to = gpa_to_user(kvm, gpa, true, &slot);
+	int r;
+
+	if (!to)
+		return -EFAULT;
+	pagefault_disable();
+	r = put_user(val, to);
+	pagefault_enable();
+	if (!r)
+		mark_page_dirty_in_slot(kvm, slot, gpa_to_gfn(gpa));
+	return r;
+}
+
 #define cmpxchg_user(type, ptr, old, new)				\
 	__try_cmpxchg_user((type __user *)(ptr), (type *)(old),	\
 			   *(const type *)(new), fault_##type)

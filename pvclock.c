@@ -475,6 +475,29 @@ void kvm_set_wall_clock(struct kvm_vcpu *vcpu, u64 data)
 }
 
 /**
+ * kvm_pvclock_pairing() - KVM_HC_CLOCK_PAIRING: the host's time of day and the guest's TSC
+ *	of one moment, so that the guest can set its clock
+ * @vcpu: the vCPU, loaded; kvm->srcu held
+ * @gpa: of a struct kvm_clock_pairing
+ * @type: which of the host's clocks
+ *
+ * Return: 0 or a KVM_E* of hypercalls.
+ */
+long kvm_pvclock_pairing(struct kvm_vcpu *vcpu, gpa_t gpa, unsigned long type)
+{
+	struct kvm_clock_pairing pairing = {};
+	u64 tsc, ns, realtime;
+	u32 rem;
+
+	if (type != KVM_CLOCK_PAIRING_WALLCLOCK || !host_snapshot(&tsc, &ns, &realtime))
+		return -KVM_EOPNOTSUPP;
+	pairing.sec = div_u64_rem(realtime, NSEC_PER_SEC, &rem);
+	pairing.nsec = rem;
+	pairing.tsc = kvm_read_l1_tsc(vcpu, tsc);
+	return kvm_write_guest(vcpu->kvm, gpa, &pairing, sizeof(pairing)) ? -KVM_EFAULT : 0;
+}
+
+/**
  * kvm_vcpu_ioctl_kvmclock_ctrl() - KVM_KVMCLOCK_CTRL: the VMM has paused the guest
  * @vcpu: the vCPU, loaded
  *

@@ -435,11 +435,13 @@ void kvm_arch_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 	}
 	kvm_x86_ops.vcpu_load(vcpu, cpu);
 	kvm_pvclock_vcpu_load(vcpu, cpu);
+	kvm_steal_time_load(vcpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
 void kvm_arch_vcpu_put(struct kvm_vcpu *vcpu)
 {
+	kvm_steal_time_put(vcpu);
 	kvm_x86_ops.vcpu_put(vcpu);
 }
 
@@ -740,7 +742,7 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	    arch->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return false;
 	if (arch->exception.pending || kvm_event_needs_reinjection(vcpu) ||
-	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests))
+	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted))
 		return true;
 	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
 	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
@@ -786,6 +788,8 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 		kvm_pvclock_wait(vcpu);
 	if (kvm_check_request(KVM_REQ_CLOCK_UPDATE, vcpu))
 		kvm_pvclock_update(vcpu);
+	if (kvm_check_request(KVM_REQ_STEAL_UPDATE, vcpu))
+		kvm_steal_time_update(vcpu);
 	if (kvm_check_request(KVM_REQ_APIC_TIMER, vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
 	if (kvm_check_request(KVM_REQ_NMI, vcpu))
@@ -920,7 +924,9 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
 	int r;
 
 	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
+	vcpu->arch.at_rest = true;
 	r = kvm_xfer_to_guest_mode_handle_work();
+	vcpu->arch.at_rest = false;
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
 	if (r == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
@@ -936,10 +942,12 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
 static int vcpu_wait(struct kvm_vcpu *vcpu)
 {
 	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
+	vcpu->arch.at_rest = true;
 	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED)
 		kvm_vcpu_halt(vcpu);
 	else
 		kvm_vcpu_block(vcpu);
+	vcpu->arch.at_rest = false;
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
 
 	if (kvm_check_request(KVM_REQ_VM_DEAD, vcpu))
@@ -949,6 +957,7 @@ static int vcpu_wait(struct kvm_vcpu *vcpu)
 	if (kvm_apic_has_events(vcpu))
 		kvm_apic_accept_events(vcpu);
 	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && kvm_arch_vcpu_runnable(vcpu)) {
+		vcpu->arch.pv_unhalted = false;
 		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		/* The waker may not have come so far; HLT ends with the interrupt, not before. */
 		kvm_make_request(KVM_REQ_EVENT, vcpu);

@@ -710,6 +710,9 @@ static long kvm_vcpu_ioctl_struct(struct kvm_vcpu *vcpu, unsigned int ioctl,
 		if (lapic_in_kernel(vcpu))
 			kvm_apic_accept_events(vcpu);
 		u->mp_state.mp_state = vcpu->arch.mp_state;
+		/* Kicked already: that is not saved anywhere else. */
+		if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && vcpu->arch.pv_unhalted)
+			u->mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
 		return 0;
 	case KVM_SET_MP_STATE:
 		return kvm_set_mp_state(vcpu, &u->mp_state);

@@ -3,11 +3,11 @@
  * main.c - the small VMM: options, the stages of a machine's life, its end
  *
  * A machine is built in stages, listed in one table below: each makes a few ioctls
- * whose order matters, the order in which kvmtool makes them.  Then everything is
- * done by threads (see minivmm.h), and main() only waits.  The machine ends when
- * the guest powers it off, when it resets (also by a triple fault), when the person
- * types Ctrl-A x, or when KVM gives an exit that nobody here can handle.  Whoever
- * notices calls vm_end(); main() then stops the stages in reverse order.
+ * whose order matters, much as kvmtool makes them.  Then everything is done by
+ * threads (see minivmm.h), and main() only waits.  The machine ends when the guest
+ * powers it off, when it resets (also by a triple fault), when the person types
+ * Ctrl-A x, or when KVM gives an exit that nobody here can handle.  Whoever notices
+ * calls vm_end(); main() then stops the stages in reverse order.
  *
  * Exit status: 0 the guest powered off or reset, or was told to go; 1 it could not
  * be started or run; 2 the options make no sense.

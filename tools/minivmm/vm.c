@@ -90,7 +90,7 @@ void vm_open(struct vm *vm)
 
 /*
  * The VM.  Interrupt controllers come before the vCPUs, which then get a local APIC
- * each, and before the PIT, whose output is a GSI.
+ * each, and before the PIT, whose output is a GSI (Linux 6.1 takes either order).
  */
 void vm_create(struct vm *vm)
 {

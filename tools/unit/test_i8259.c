@@ -84,6 +84,20 @@ static void test_init(void)
 	tap_ok(i8259_read(&pic, M_DATA) == 0x55, "without IC4 there is no ICW4");
 	tap_ok(read_isr(&pic, M_CMD) == 0, "ICW1 forgets what is in service");
 
+	setup(&pic, 1, 1);
+	i8259_write(&pic, M_CMD, 0x68);
+	i8259_write(&pic, M_CMD, 0x0f);
+	i8259_write(&pic, M_CMD, 0xc3);
+	i8259_write(&pic, M_CMD, 0x80);
+	i8259_write(&pic, M_ELCR, 0x20);
+	i8259_set_irq(&pic, 5, 0, true);
+	pic.acked = 0;
+	i8259_write(&pic, M_CMD, 0x11);
+	tap_ok(!pic.chip[0].special_mask && !pic.chip[0].poll && !pic.chip[0].read_reg_select &&
+	       !pic.chip[0].priority_add && !pic.chip[0].rotate_on_auto_eoi,
+	       "ICW1 ends special modes");
+	tap_ok(!pic.acked, "ICW1: a level is not over");
+
 	setup(&pic, 0x13, 0x01);
 	i8259_write(&pic, M_CMD, 0x10);
 	tap_ok(!pic.chip[0].auto_eoi && !pic.chip[0].special_fully_nested_mode,
@@ -121,6 +135,11 @@ static void test_edge(void)
 	i8259_set_irq(&pic, 4, 0, false);
 	i8259_write(&pic, M_DATA, 0);
 	tap_ok(pic.intr && pic.unmasked == 1 << 4, "unmask after the pulse: it was kept");
+	pic.unmasked = 0;
+	i8259_write(&pic, S_DATA, 0x01);
+	i8259_write(&pic, S_DATA, 0x03);
+	i8259_write(&pic, S_DATA, 0x01);
+	tap_ok(pic.unmasked == 1 << 9, "what stays masked or open was not unmasked");
 
 	setup(&pic, 1, 1);
 	i8259_set_irq(&pic, 5, 0, true);
@@ -171,6 +190,11 @@ static void test_level(void)
 	i8259_write(&pic, M_CMD, EOI);
 	i8259_write(&pic, M_ELCR, 0x20);
 	tap_ok(pic.intr, "a high pin that becomes level-triggered is a request");
+	i8259_intack(&pic);
+	i8259_set_irq(&pic, 7, 0, true);
+	pic.chip[0].irr = 0;			/* taken by a poll, say */
+	i8259_write(&pic, M_ELCR, 0xa0);
+	tap_ok(pic.chip[0].irr == 0x80, "only of the pin that changes");
 	pulse(&pic, 6);
 	i8259_write(&pic, M_ELCR, 0x60);
 	tap_ok(!(pic.chip[0].irr & 0x40), "a low one is none, whatever edge waited");
@@ -338,6 +362,9 @@ static void test_modes(void)
 	tap_ok(i8259_read(&pic, M_DATA) == 0x86 && pic.chip[0].isr == 0x40 && !pic.intr,
 	       "poll: at either port, and it is an INTA");
 	tap_ok(i8259_read(&pic, M_DATA) == 0, "the next read is an ordinary one");
+	pulse(&pic, 0);
+	i8259_write(&pic, M_CMD, 0x0c);
+	tap_ok(i8259_read(&pic, M_CMD) == 0x80, "poll finds IR0");
 	pulse(&pic, 9);
 	i8259_write(&pic, S_CMD, 0x0c);
 	tap_ok(i8259_read(&pic, S_CMD) == 0x81 && !pic.intr, "poll of the slave takes INT back");

@@ -284,6 +284,30 @@ static void test_races(void)
 	tap_ok(sent == IOAPIC_EOI_STORM + 1 && remote_irr(&ioapic, 3), "and the message late");
 	ioapic_redeliver(&ioapic);
 	tap_ok(sent == IOAPIC_EOI_STORM + 1, "but only once");
+	set_entry(&ioapic, 4, 0x44);
+	ioapic_set_irq(&ioapic, 4, 0, true);
+	ioapic_redeliver(&ioapic);
+	tap_ok(sent == IOAPIC_EOI_STORM + 2, "and no edge again");
+	for (i = 1; i < IOAPIC_EOI_STORM; i++)
+		storms += ioapic_eoi(&ioapic, 3);
+	ioapic_set_irq(&ioapic, 3, 0, false);
+	storms += ioapic_eoi(&ioapic, 3);
+	ioapic_set_irq(&ioapic, 3, 0, true);
+	for (i = 1; i < IOAPIC_EOI_STORM; i++)
+		storms += ioapic_eoi(&ioapic, 3);
+	tap_ok(!storms, "one EOI that finds the pin low, and it is no storm");
+	tap_ok(ioapic_eoi(&ioapic, 3), "counted anew");
+
+	setup(&ioapic);
+	set_entry(&ioapic, 3, 0x33);
+	ioapic.unmasked = 0;
+	set_entry(&ioapic, 3, 0x34);
+	set_entry(&ioapic, 3, 0x34 | IOAPIC_MASKED);
+	tap_ok(!ioapic.unmasked, "open to open, open to masked: not unmasked");
+	set_entry(&ioapic, 0, 0x77);
+	set_entry(&ioapic, 23, 0x77);
+	tap_ok(ioapic_pins_of_vector(&ioapic, 0x77) == (1u << 0 | 1u << 23),
+	       "pins of a vector, the first and the last");
 }
 
 static void transplant(struct ioapic *ioapic)

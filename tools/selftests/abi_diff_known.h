@@ -62,7 +62,7 @@ static const struct known {
 	{ "cpuid 1.0 c | *", "no VMX, no x2APIC; HYPERVISOR is offered" },
 	{ "cpuid 7.0 c | *", "UMIP is not emulated" },
 	{ "cpuid 7.0 d | *", "ARCH_CAPABILITIES is not invented" },
-	{ "cpuid 40000001.0 a | 00000002", "no paravirtual features" },
+	{ "cpuid 40000001.0 a | 01002aab", "no PV EOI, asynchronous page faults, poll control" },
 	{ "cpuid 8000000[234].0 [abcd] | *", "the brand string is shown" },
 	{ "cpuid sizes 1 [123] | 0 kept 0", "no CPUID bits are emulated" },
 	{ "msr list 0 has @(2[05]?|26?|2ff) | 1", "MTRRs are listed, for they are to be saved" },

@@ -863,7 +863,9 @@ static void kvm_switch_to_guest_and_back(struct kvm_vcpu *vcpu)
 static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	__must_hold(&vcpu->kvm->srcu)
 {
-	bool window = READ_ONCE(vcpu->run->request_interrupt_window);
+	/* A PIC that the guest has closed LINT0 to can ask, but is not to be told. */
+	bool window = READ_ONCE(vcpu->run->request_interrupt_window) &&
+		      kvm_accepts_vmm_interrupt(vcpu);
 	bool leave_soon = false;
 	int r;
 

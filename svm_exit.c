@@ -210,8 +210,10 @@ static void svm_requeue_event(struct vcpu_svm *svm, u32 info, u8 soft_len)
 	bool soft = type == SVM_EXITINTINFO_TYPE_SOFT ||
 		    (type == SVM_EXITINTINFO_TYPE_EXEPT && is_soft_exception(vector));
 
-	if (soft && !soft_len)
+	if (soft && !soft_len) {
+		vcpu->arch.soft_event_interrupted = true;
 		return;
+	}
 	vcpu->arch.event_insn_len = soft_len;
 
 	switch (type) {
@@ -272,6 +274,7 @@ void svm_complete_interrupts(struct vcpu_svm *svm)
 	arch->nmi_injected = false;
 	arch->exception.injected = false;
 	arch->interrupt.injected = false;
+	arch->soft_event_interrupted = false;
 	if (unlikely(info & SVM_EXITINTINFO_VALID))
 		svm_requeue_event(svm, info, soft_len);
 }

@@ -105,15 +105,13 @@ bool svm_event_allowed(struct kvm_vcpu *vcpu, enum kvm_event_type type)
  * A virtual interrupt of the highest priority (APM 15.21.4) that exits instead of
  * being taken: the moment when it could be is what we want to know.
  */
-#define SVM_WINDOW_BITS	(V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK)
-
 static void svm_set_irq_window(struct vcpu_svm *svm, bool on)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
 
-	control->int_ctl &= ~SVM_WINDOW_BITS;
+	control->int_ctl &= ~V_IRQ_INJECTION_BITS_MASK;
 	if (on)
-		control->int_ctl |= SVM_WINDOW_BITS;
+		control->int_ctl |= V_IRQ_INJECTION_BITS_MASK;
 	control->int_vector = 0;
 	vmcb_mark_dirty(svm->vmcb, VMCB_INTR);
 	svm_set_intercept(svm, INTERCEPT_VINTR, on);

@@ -13,6 +13,7 @@
 #include <kselftest_harness.h>
 
 #include "minikvm_util.h"
+#include "guest_msr.h"
 
 #define HI		0x40000000UL	/* memory that comes late */
 #define VM_CR		0xc0010114
@@ -607,24 +608,6 @@ TEST_F(svm, no_leaf_for_svm)
 }
 
 /* ---------------------------------------------------------------------- MSRs */
-
-static GUEST_DATA struct {
-	u32 index;
-	bool write;
-	u64 val;
-	int vec;
-} op;
-
-static GUEST_FN void guest_msr(void)
-{
-	for (;;) {
-		if (op.write)
-			op.vec = g_wrmsr(op.index, op.val);
-		else
-			op.vec = g_rdmsr(op.index, &op.val);
-		g_ucall(UCALL_SYNC, op.vec, op.val);
-	}
-}
 
 #define REFUSED 13
 #define TAKEN -1

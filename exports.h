@@ -25,11 +25,9 @@
 #define kvm_set_cr0			mkvm_set_cr0
 #define kvm_set_cr3			mkvm_set_cr3
 #define kvm_set_cr4			mkvm_set_cr4
-#define kvm_set_cr8			mkvm_set_cr8
 #define kvm_lmsw			mkvm_lmsw
 #define kvm_emulate_set_cr8		mkvm_emulate_set_cr8
 #define kvm_get_rflags			mkvm_get_rflags
-#define kvm_queue_exception		mkvm_queue_exception
 #define kvm_queue_exception_e		mkvm_queue_exception_e
 #define kvm_requeue_exception		mkvm_requeue_exception
 #define kvm_skip_emulated_instruction	mkvm_skip_emulated_instruction

@@ -845,7 +845,7 @@ int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
 
-	if (unlikely(kvm_event_needs_reinjection(vcpu)))
+	if (unlikely(kvm_event_needs_reinjection(vcpu) || vcpu->arch.soft_event_interrupted))
 		return io_delivery_error(vcpu, gpa);
 	vcpu->stat.insn_emulation++;
 	io_forget(io);

@@ -412,6 +412,11 @@ struct kvm_vcpu_arch {
 	bool debugreg_in_hw;
 	/* Length of the INT3 that exited last, for a VMM that injects it again. */
 	u8 event_insn_len;
+	/*
+	 * The exit interrupted the delivery of an instruction's own event, which is
+	 * not injected again: the instruction will be executed again.
+	 */
+	bool soft_event_interrupted;
 };
 
 enum {

@@ -105,15 +105,13 @@ bool svm_event_allowed(struct kvm_vcpu *vcpu, enum kvm_event_type type)
  * A virtual interrupt of the highest priority (APM 15.21.4) that exits instead of
  * being taken: the moment when it could be is what we want to know.
  */
-#define SVM_WINDOW_BITS	(V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK)
-
 static void svm_set_irq_window(struct vcpu_svm *svm, bool on)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
 
-	control->int_ctl &= ~SVM_WINDOW_BITS;
+	control->int_ctl &= ~V_IRQ_INJECTION_BITS_MASK;
 	if (on)
-		control->int_ctl |= SVM_WINDOW_BITS;
+		control->int_ctl |= V_IRQ_INJECTION_BITS_MASK;
 	control->int_vector = 0;
 	vmcb_mark_dirty(svm->vmcb, VMCB_INTR);
 	svm_set_intercept(svm, INTERCEPT_VINTR, on);
@@ -210,8 +208,10 @@ static void svm_requeue_event(struct vcpu_svm *svm, u32 info, u8 soft_len)
 	bool soft = type == SVM_EXITINTINFO_TYPE_SOFT ||
 		    (type == SVM_EXITINTINFO_TYPE_EXEPT && is_soft_exception(vector));
 
-	if (soft && !soft_len)
+	if (soft && !soft_len) {
+		vcpu->arch.soft_event_interrupted = true;
 		return;
+	}
 	vcpu->arch.event_insn_len = soft_len;
 
 	switch (type) {
@@ -272,6 +272,7 @@ void svm_complete_interrupts(struct vcpu_svm *svm)
 	arch->nmi_injected = false;
 	arch->exception.injected = false;
 	arch->interrupt.injected = false;
+	arch->soft_event_interrupted = false;
 	if (unlikely(info & SVM_EXITINTINFO_VALID))
 		svm_requeue_event(svm, info, soft_len);
 }

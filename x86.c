@@ -509,7 +509,6 @@ void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr)
 {
 	kvm_multiple_exception(vcpu, &(struct kvm_queued_exception){ .vector = nr });
 }
-EXPORT_SYMBOL_GPL(kvm_queue_exception);
 
 /**
  * kvm_queue_exception_e() - raise an exception with an error code in the guest
@@ -1400,7 +1399,6 @@ int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 		vcpu->arch.cr8 = cr8;
 	return 0;
 }
-EXPORT_SYMBOL_GPL(kvm_set_cr8);
 
 /**
  * kvm_emulate_set_cr8() - a MOV to CR8 exited

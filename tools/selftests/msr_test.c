@@ -10,29 +10,12 @@
 #include <kselftest_harness.h>
 
 #include "minikvm_util.h"
+#include "guest_msr.h"
 
 #define EFER		0xc0000080
 #define LSTAR		0xc0000082
 #define FS_BASE		0xc0000100
 #define KERNEL_GS	0xc0000102
-
-static GUEST_DATA struct {
-	u32 index;
-	bool write;
-	u64 val;
-	int vec;
-} op;
-
-static GUEST_FN void guest_msr(void)
-{
-	for (;;) {
-		if (op.write)
-			op.vec = g_wrmsr(op.index, op.val);
-		else
-			op.vec = g_rdmsr(op.index, &op.val);
-		g_ucall(UCALL_SYNC, op.vec, op.val);
-	}
-}
 
 FIXTURE(msr) {
 	struct vm *vm;

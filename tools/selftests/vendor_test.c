@@ -14,6 +14,7 @@
 #include <kselftest_harness.h>
 
 #include "minikvm_util.h"
+#include "guest_msr.h"
 
 #define FEAT_CTL	0x3a
 #define SYSENTER_ESP	0x175
@@ -34,24 +35,6 @@
 
 #define TAKEN		-1
 #define REFUSED		13
-
-static GUEST_DATA struct {
-	u32 index;
-	bool write;
-	u64 val;
-	int vec;
-} op;
-
-static GUEST_FN void guest_msr(void)
-{
-	for (;;) {
-		if (op.write)
-			op.vec = g_wrmsr(op.index, op.val);
-		else
-			op.vec = g_rdmsr(op.index, &op.val);
-		g_ucall(UCALL_SYNC, op.vec, op.val);
-	}
-}
 
 /* A guest's CPUID: the supported one, to be changed before it is set. */
 static struct cpuid_buf cpuid;

@@ -362,8 +362,11 @@ static int pit_enter_buses(struct kvm_pit *pit)
  * @kvm: the VM; takes kvm->lock
  * @config: flags: KVM_PIT_SPEAKER_DUMMY: port 0x61 too, which shows counter 2's OUT
  *
- * Return: 0; -EEXIST if there is one; -ENOENT without interrupt controllers in the
- * kernel; -ENOMEM; -ENOSPC: the bus is full.
+ * The interrupt controllers may come later, as Linux 6.1 has it and some VMMs do it:
+ * until then GSI 0 leads nowhere.  (6.12 wants them first.)
+ *
+ * Return: 0; -EEXIST if there is one; -ENOENT with a split irqchip, whose PIT is the
+ * VMM's; -ENOMEM; -ENOSPC: the bus is full.
  */
 int kvm_vm_ioctl_create_pit(struct kvm *kvm, const struct kvm_pit_config *config)
 {
@@ -375,7 +378,7 @@ int kvm_vm_ioctl_create_pit(struct kvm *kvm, const struct kvm_pit_config *config
 	if (kvm->arch.pit)
 		goto out;
 	r = -ENOENT;
-	if (kvm_irqchip_mode(kvm) != KVM_IRQCHIP_KERNEL)
+	if (kvm_irqchip_mode(kvm) == KVM_IRQCHIP_SPLIT)
 		goto out;
 	r = -ENOMEM;
 	pit = pit_alloc(kvm, config->flags & KVM_PIT_SPEAKER_DUMMY);

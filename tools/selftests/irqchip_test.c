@@ -223,8 +223,9 @@ TEST(errnos)
 	EXPECT_EQ(-ENXIO, kioctlp(vm->fd, KVM_GET_PIT2, &state));
 	EXPECT_EQ(-ENXIO, kioctlp(vm->fd, KVM_SET_PIT2, &state));
 	EXPECT_EQ(-ENXIO, kioctlp(vm->fd, KVM_REINJECT_CONTROL, &control));
-	if (!dev_is_stock()) {		/* 6.1 makes one that can never tick */
-		EXPECT_EQ(-ENOENT, kioctlp(bare->fd, KVM_CREATE_PIT2, &config));
+	if (!dev_is_stock()) {		/* 6.1 takes both, 6.12 neither */
+		EXPECT_EQ(0, kioctlp(bare->fd, KVM_CREATE_PIT2, &config));
+		EXPECT_EQ(-EEXIST, kioctlp(bare->fd, KVM_CREATE_PIT2, &config));
 		EXPECT_EQ(-ENOENT, kioctlp(split->fd, KVM_CREATE_PIT2, &config));
 	}
 	EXPECT_EQ(-EFAULT, kioctlp(vm->fd, KVM_CREATE_PIT2, NULL));

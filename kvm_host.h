@@ -352,6 +352,7 @@ struct kvm_vcpu_arch {
 	u64 arch_capabilities;
 	u64 msr_platform_info;
 	u64 msr_misc_features_enables;
+	u64 msr_power_ctl;
 	u64 hwcr;
 	u64 osvw_id_length, osvw_status;
 

@@ -1156,6 +1156,19 @@ int kvm_handle_debug_exit(struct kvm_vcpu *vcpu, unsigned long dr6, bool is_bp, 
 /* After an emulated instruction: is a step or breakpoint due?  1, or 0: debug exit. */
 int kvm_debug_after_insn(struct kvm_vcpu *vcpu, unsigned long old_rflags);
 
+/* ---- ud.c ---- */
+
+#define KVM_VMCALL_BYTE		0xc1	/* VMCALL is 0F 01 C1, VMMCALL 0F 01 D9 */
+#define KVM_VMMCALL_BYTE	0xd9
+
+/* Does the VM want the other vendor's hypercall mended, and so #UD's exits? */
+static inline bool kvm_fixes_hypercalls(struct kvm *kvm)
+{
+	return !(READ_ONCE(kvm->arch.disabled_quirks) & KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+}
+
+int kvm_handle_ud(struct kvm_vcpu *vcpu, u8 own);
+
 /* ---- stats.c ---- */
 
 void kvm_init_debug(void);

@@ -110,7 +110,8 @@ void kvm_arch_hardware_unsetup(void)
 
 /* Habits of KVM that a VMM may switch off: those that exist here. */
 #define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED)
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED | \
+			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
 
 /*
  * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to

@@ -742,14 +742,14 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	struct kvm_vcpu_arch *arch = &vcpu->arch;
 
 	if (lapic_in_kernel(vcpu) &&
-	    (kvm_apic_has_events(vcpu) || kvm_apic_timer_pending(vcpu) ||
-	     test_bit(KVM_REQ_APF_READY, &vcpu->requests)))
+	    (kvm_apic_has_events(vcpu) || kvm_apic_timer_pending(vcpu)))
 		return true;
 	if (arch->mp_state == KVM_MP_STATE_UNINITIALIZED ||
 	    arch->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return false;
 	if (arch->exception.pending || kvm_event_needs_reinjection(vcpu) ||
-	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted))
+	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted) ||
+	    test_bit(KVM_REQ_APF_READY, &vcpu->requests))
 		return true;
 	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
 	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))

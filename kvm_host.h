@@ -358,6 +358,7 @@ struct kvm_vcpu_arch {
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	gpa_t vapic_addr;	/* of the TPR that a patched guest uses; 0: there is none */
 	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
 	DECLARE_BITMAP(ioapic_handled_vectors, 256);
 	u8 pending_ioapic_eoi;		/* KVM_REQ_IOAPIC_EOI_EXIT's */

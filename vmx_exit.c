@@ -371,6 +371,19 @@ static int handle_nmi_window(struct kvm_vcpu *vcpu)
 #define EPT_QUAL_TRANSLATED	BIT(8)	/* not an access to the guest's page tables */
 #define EPT_QUAL_NMI_UNBLOCKED	BIT(12)
 
+/*
+ * CPUs tell the length of the instruction at an EPT violation too, but the SDM does not
+ * promise it (28.2.5): a hypervisor below us may not.  RIP is the instruction's only if
+ * it was not the delivery of an event that wrote.
+ */
+static bool vmx_write_can_be_skipped(struct kvm_vcpu *vcpu, unsigned long qual)
+{
+	return (qual & (EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_TRANSLATED)) ==
+	       (EPT_QUAL_WRITE | EPT_QUAL_TRANSLATED) &&
+	       !(to_vmx(vcpu)->idt_vectoring_info & VECTORING_INFO_VALID_MASK) &&
+	       !boot_cpu_has(X86_FEATURE_HYPERVISOR);
+}
+
 /* SDM 28.2.1, table "Exit Qualification for EPT Violations". */
 static int handle_ept_violation(struct kvm_vcpu *vcpu)
 {
@@ -389,6 +402,8 @@ static int handle_ept_violation(struct kvm_vcpu *vcpu)
 		access |= KVM_FAULT_GVA_VALID;
 		vcpu->arch.fault_gva = vmcs_readl(GUEST_LINEAR_ADDRESS);
 	}
+	if (vmx_write_can_be_skipped(vcpu, qual))
+		access |= KVM_FAULT_CAN_SKIP;
 	vmx_recover_nmi_blocking(to_vmx(vcpu), qual & EPT_QUAL_NMI_UNBLOCKED);
 	return kvm_mmu_page_fault(vcpu, gpa, access);
 }

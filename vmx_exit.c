@@ -448,7 +448,7 @@ static int handle_mov_from_cr(struct kvm_vcpu *vcpu, int cr, int gpr)
 	case 3:
 		kvm_register_write(vcpu, gpr, kvm_read_cr3(vcpu));
 		break;
-	case 8:
+	case 8:		/* no TPR shadow: arch.cr8 is the truth */
 		kvm_register_write(vcpu, gpr, vcpu->arch.cr8);
 		break;
 	default:
@@ -567,6 +567,7 @@ static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_MWAIT_INSTRUCTION]		= kvm_emulate_mwait,
 	[EXIT_REASON_MONITOR_INSTRUCTION]	= kvm_emulate_mwait,
 	[EXIT_REASON_PAUSE_INSTRUCTION]		= handle_pause,
+	[EXIT_REASON_TPR_BELOW_THRESHOLD]	= vmx_handle_tpr_below_threshold,
 	[EXIT_REASON_EPT_VIOLATION]		= handle_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG]		= handle_ept_misconfig,
 	[EXIT_REASON_INVEPT]			= kvm_handle_invalid_op,

@@ -48,6 +48,8 @@
 #define kvm_mmu_page_fault		mkvm_mmu_page_fault
 #define kvm_read_guest			mkvm_read_guest
 #define kvm_vcpu_reset			mkvm_vcpu_reset
+#define kvm_io_bus_write		mkvm_io_bus_write
+#define kvm_irqchip_mode		mkvm_irqchip_mode
 
 #define kvm_apic_note_cr8		mkvm_apic_note_cr8
 #define kvm_apic_page			mkvm_apic_page

@@ -356,6 +356,7 @@ struct kvm_vcpu_arch {
 	u64 arch_capabilities;
 	u64 msr_platform_info;
 	u64 msr_misc_features_enables;
+	u64 msr_power_ctl;
 	u64 hwcr;
 	u64 osvw_id_length, osvw_status;
 
@@ -389,6 +390,9 @@ struct kvm_vcpu_arch {
 	bool steal_marked;
 	bool at_rest;		/* x86.c: nothing for the guest is half done */
 	bool pv_unhalted;
+	/* pv.c: PV EOI; the guest's word says that it need not write the register */
+	u64 pv_eoi_msr;
+	bool pv_eoi_offered;
 
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
@@ -1090,6 +1094,8 @@ void kvm_pv_trim_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, 
 void kvm_steal_time_update(struct kvm_vcpu *vcpu);
 void kvm_steal_time_load(struct kvm_vcpu *vcpu);	/* preemption off in both */
 void kvm_steal_time_put(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* Of msr.c's table: 0, or 1: #GP. */
@@ -1163,6 +1169,19 @@ void kvm_restore_host_debugregs(struct kvm_vcpu *vcpu);	/* interrupts off, after
 int kvm_handle_debug_exit(struct kvm_vcpu *vcpu, unsigned long dr6, bool is_bp, u32 insn_len);
 /* After an emulated instruction: is a step or breakpoint due?  1, or 0: debug exit. */
 int kvm_debug_after_insn(struct kvm_vcpu *vcpu, unsigned long old_rflags);
+
+/* ---- ud.c ---- */
+
+#define KVM_VMCALL_BYTE		0xc1	/* VMCALL is 0F 01 C1, VMMCALL 0F 01 D9 */
+#define KVM_VMMCALL_BYTE	0xd9
+
+/* Does the VM want the other vendor's hypercall mended, and so #UD's exits? */
+static inline bool kvm_fixes_hypercalls(struct kvm *kvm)
+{
+	return !(READ_ONCE(kvm->arch.disabled_quirks) & KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+}
+
+int kvm_handle_ud(struct kvm_vcpu *vcpu, u8 own);
 
 /* ---- stats.c ---- */
 

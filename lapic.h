@@ -136,6 +136,7 @@ int lapic_pending(const struct lapic *l);
 u8 lapic_masked_by_tpr(const struct lapic *l);
 int lapic_ack(struct lapic *l);
 void lapic_eoi(struct lapic *l, struct lapic_effect *e);
+int lapic_sole_edge(const struct lapic *l);
 u32 lapic_vapic_word(const struct lapic *l);
 bool lapic_extint_open(const struct lapic *l);
 

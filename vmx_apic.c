@@ -20,8 +20,9 @@
  */
 #include <linux/module.h>
 
-#include "irq.h"
 #include "vmx.h"
+
+#include "irq.h"	/* behind <asm/vmx.h>, for compat.h */
 
 static bool __read_mostly flexpriority = true;
 module_param(flexpriority, bool, 0444);

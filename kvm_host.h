@@ -849,7 +849,7 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 /* Guest page walks only: where is it?  Nothing is forbidden, no bit of a page table is set. */
 #define KVM_FAULT_PROBE		BIT(6)
 /* An instruction's plain write, and skip_emulated_instruction() knows how long that is. */
-#define KVM_FAULT_CAN_SKIP	BIT(7)
+#define KVM_FAULT_CAN_SKIP	BIT(8)
 
 int kvm_mmu_init_vm(struct kvm *kvm);
 void kvm_mmu_uninit_vm(struct kvm *kvm);

@@ -310,6 +310,10 @@ struct kvm_vcpu_arch {
 	unsigned long cr2;
 	unsigned long cr3;
 	unsigned long cr4, cr4_guest_owned_bits;
+	/*
+	 * The TPR's class.  If the local APIC is ours, that has the truth, which
+	 * kvm_get_cr8() tells, and this is a copy; with VMX's TPR shadow an old one.
+	 */
 	unsigned long cr8;
 	u64 pdptrs[4];
 	u64 efer;
@@ -358,6 +362,7 @@ struct kvm_vcpu_arch {
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	gpa_t vapic_addr;	/* of the TPR that a patched guest uses; 0: there is none */
 	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
 	DECLARE_BITMAP(ioapic_handled_vectors, 256);
 	u8 pending_ioapic_eoi;		/* KVM_REQ_IOAPIC_EOI_EXIT's */
@@ -386,6 +391,9 @@ struct kvm_vcpu_arch {
 	bool steal_marked;
 	bool at_rest;		/* x86.c: nothing for the guest is half done */
 	bool pv_unhalted;
+	/* pv.c: PV EOI; the guest's word says that it need not write the register */
+	u64 pv_eoi_msr;
+	bool pv_eoi_offered;
 
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
@@ -660,6 +668,8 @@ struct kvm_x86_ops {
 	void (*set_interrupt_shadow)(struct kvm_vcpu *vcpu, u32 shadow);
 	bool (*get_nmi_mask)(struct kvm_vcpu *vcpu);
 	void (*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
+	/* If hardware has CR8: exit when it goes below this class; 0: never. */
+	void (*watch_tpr)(struct kvm_vcpu *vcpu, unsigned int class);
 
 	/* The run loop. */
 	void (*prepare_switch_to_guest)(struct kvm_vcpu *vcpu);	/* preemption off */
@@ -832,10 +842,14 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_USER		BIT(3)	/* guest page walks only: CPL 3 */
 /* The access was of a translated gva (arch.fault_gva), not of the guest's page tables. */
 #define KVM_FAULT_GVA_VALID	BIT(4)
+/* The same, but hardware does not say which gva. */
+#define KVM_FAULT_GVA_UNKNOWN	BIT(7)
 /* Guest page walks only: a supervisor's access by hardware itself, such as to the GDT. */
 #define KVM_FAULT_IMPLICIT	BIT(5)
 /* Guest page walks only: where is it?  Nothing is forbidden, no bit of a page table is set. */
 #define KVM_FAULT_PROBE		BIT(6)
+/* An instruction's plain write, and skip_emulated_instruction() knows how long that is. */
+#define KVM_FAULT_CAN_SKIP	BIT(8)
 
 int kvm_mmu_init_vm(struct kvm *kvm);
 void kvm_mmu_uninit_vm(struct kvm *kvm);
@@ -883,6 +897,7 @@ int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
 int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
 int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu);
 void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
 int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);	/* 1/0 */
 void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr);
@@ -1082,6 +1097,8 @@ void kvm_pv_trim_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, 
 void kvm_steal_time_update(struct kvm_vcpu *vcpu);
 void kvm_steal_time_load(struct kvm_vcpu *vcpu);	/* preemption off in both */
 void kvm_steal_time_put(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* Of msr.c's table: 0, or 1: #GP. */

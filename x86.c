@@ -891,6 +891,9 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		leave_soon = kvm_inject_events(vcpu);
 		if (window)
 			kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
+		if (lapic_in_kernel(vcpu))
+			kvm_x86_ops.watch_tpr(vcpu, kvm_apic_masked_class(vcpu));
+		kvm_pv_eoi_offer(vcpu);
 	}
 	kvm_x86_ops.prepare_switch_to_guest(vcpu);
 	local_irq_disable();
@@ -901,6 +904,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		local_irq_enable();
 		preempt_enable();
 		kvm_x86_ops.cancel_injection(vcpu);
+		if (vcpu->arch.pv_eoi_offered)
+			kvm_pv_eoi_take_back(vcpu);
 		if (kvm_event_needs_reinjection(vcpu))
 			kvm_make_request(KVM_REQ_EVENT, vcpu);
 		return 1;
@@ -917,6 +922,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	preempt_enable();
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
 	kvm_apic_sync_from_vapic(vcpu);
+	if (vcpu->arch.pv_eoi_offered)
+		kvm_pv_eoi_take_back(vcpu);
 
 	if (trace_minikvm_exit_enabled())
 		trace_minikvm_exit(vcpu);
@@ -999,7 +1006,7 @@ static void post_kvm_run_save(struct kvm_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(kvm_get_rflags(vcpu) & X86_EFLAGS_IF);
-	run->cr8 = vcpu->arch.cr8;
+	run->cr8 = kvm_get_cr8(vcpu);
 	run->apic_base = vcpu->arch.apic_base;
 	run->ready_for_interrupt_injection =
 		kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL ||
@@ -1402,6 +1409,11 @@ int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 	else
 		vcpu->arch.cr8 = cr8;
 	return 0;
+}
+
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu)
+{
+	return lapic_in_kernel(vcpu) ? kvm_apic_get_cr8(vcpu) : vcpu->arch.cr8;
 }
 
 /**

@@ -339,10 +339,8 @@ int kvm_async_pf_set_en(struct kvm_vcpu *vcpu, u64 data)
  */
 int kvm_async_pf_set_int(struct kvm_vcpu *vcpu, u64 data)
 {
-	if (data > 0xff)
+	if (data > 0xff || !lapic_in_kernel(vcpu))
 		return 1;
-	if (!lapic_in_kernel(vcpu))
-		return data != 0;
 	vcpu->arch.apf.vector = data;
 	return 0;
 }

@@ -25,7 +25,8 @@
  * Polling.  To sleep and be woken takes longer than most waits of a busy guest, so
  * the vCPU first polls with the guest's memory still in the caches.  How long is
  * learned: a wait that was over soon after the polling ended makes it longer, a long
- * one shorter, and halt_poll_ns bounds it.
+ * one shorter, and halt_poll_ns bounds it.  A guest that polls by itself before it halts
+ * has no use for more of it, and says so (MSR_KVM_POLL_CONTROL).
  *
  * The vCPU stays loaded; kvm->srcu is not held here.
  */
@@ -96,7 +97,7 @@ void kvm_vcpu_halt(struct kvm_vcpu *vcpu)
 {
 	u64 start = ktime_get_ns();
 
-	if (vcpu->halt_poll_ns && kvm_vcpu_poll(vcpu, start))
+	if (vcpu->halt_poll_ns && !vcpu->arch.guest_polls && kvm_vcpu_poll(vcpu, start))
 		vcpu->stat.halt_poll_successes++;
 	else
 		kvm_vcpu_block(vcpu);

@@ -395,6 +395,7 @@ struct kvm_vcpu_arch {
 	/* pv.c: PV EOI; the guest's word says that it need not write the register */
 	u64 pv_eoi_msr;
 	bool pv_eoi_offered;
+	bool guest_polls;	/* before it halts: MSR_KVM_POLL_CONTROL is 0 */
 
 	/* async_pf.c: its MSRs, what the guest waits for, what it was told last */
 	struct {

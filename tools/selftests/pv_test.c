@@ -12,6 +12,7 @@
 #include "minikvm_util.h"
 
 #define MSR_STEAL	0x4b564d03
+#define MSR_POLL	0x4b564d05
 #define ENABLE		1UL
 
 #define HC_POLL_IRQ	1
@@ -24,6 +25,7 @@
 #define F_UNHALT	7
 #define F_TLB_FLUSH	9
 #define F_SEND_IPI	11
+#define F_POLL		12
 #define F_YIELD		13
 
 #define E_NOSYS		1000UL
@@ -346,6 +348,89 @@ static void enable_lapic(struct vcpu *vcpu)
 	*(u32 *)&lapic.regs[0xf0] = 0x1ff;
 	if (kioctlp(vcpu->fd, KVM_SET_LAPIC, &lapic))
 		die("KVM_SET_LAPIC");
+}
+
+/* How often has a halted vCPU been found awake while it was polled? */
+static long polled(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/minikvm/halt_poll_successes", "r");
+	long n;
+
+	if (!f || fscanf(f, "%ld", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/*
+ * Each turn a HLT that a timer of the local APIC ends after some 30 us.  The handler goes
+ * on behind a HLT that it came before: not every emulated CPU keeps STI's shadow.
+ */
+ASM_GUEST(nap_handler,
+	  "push %rax; incq %gs:16; mov $0xfee000b0, %eax; movl $0, (%rax)\n"
+	  "mov 8(%rsp), %rax; cmpb $0xf4, (%rax); jne 1f; incq 8(%rsp)\n"
+	  "1: pop %rax; iretq");
+
+#define NAPS	200
+
+static GUEST_FN void guest_naps(void)
+{
+	volatile struct guest_exc *exc = g_exc();
+
+	*(volatile u32 *)0xfee000f0UL = 0x1ff;		/* spurious vector: on */
+	*(volatile u32 *)0xfee003e0UL = 0xb;		/* divide by 1: 1 GHz */
+	*(volatile u32 *)0xfee00320UL = 0x70;
+	for (u64 i = 0; i < NAPS; i++) {
+		*(volatile u32 *)0xfee00380UL = 30000;
+		while (exc->count == i)
+			asm volatile("sti; hlt; cli" : : : "memory");
+	}
+	g_ucall(UCALL_SYNC, exc->count, 0);
+	g_done();
+}
+
+static long polled_in_naps(u64 control)
+{
+	struct vcpu *vcpu = vcpu_new(vm_with_irqchip(), 0);
+	u64 addr = (u64)nap_handler;
+	long before = polled();
+	u64 *gate;
+
+	vcpu_long(vcpu, guest_naps);
+	gate = (u64 *)vm_ptr(vcpu->vm, GPA_IDT) + 2 * 0x70;
+	gate[0] = (addr & 0xffff) | SEL_CODE64 << 16 | 0x8e00ULL << 32 |
+		  (addr >> 16 & 0xffff) << 48;
+	gate[1] = addr >> 32;
+	if (vcpu_set_msr(vcpu, MSR_POLL, control) != 1)
+		die("MSR_KVM_POLL_CONTROL");
+	if (next(vcpu) != NAPS)
+		die("naps");
+	vm_free(vcpu->vm);
+	return polled() - before;
+}
+
+/* A guest that polls itself is not polled for. */
+TEST(poll_control)
+{
+	struct vcpu *vcpu;
+	u64 val;
+
+	if (no_feature(F_POLL) || !dev_cap(KVM_CAP_IRQCHIP))
+		SKIP(return, "no poll control, or no irqchip");
+	vcpu = vcpu_new(vm_with_irqchip(), 0);
+	ASSERT_EQ(1, vcpu_get_msr(vcpu, MSR_POLL, &val));
+	EXPECT_EQ(1, val);
+	EXPECT_EQ(0, vcpu_set_msr(vcpu, MSR_POLL, 2));
+	EXPECT_EQ(0, vcpu_set_msr(vcpu, MSR_POLL, 1UL << 63));
+	ASSERT_EQ(1, vcpu_set_msr(vcpu, MSR_POLL, 0));
+	ASSERT_EQ(1, vcpu_get_msr(vcpu, MSR_POLL, &val));
+	EXPECT_EQ(0, val);
+	vm_free(vcpu->vm);
+	if (polled() < 0)
+		SKIP(return, "no counter");
+	EXPECT_EQ(0, polled_in_naps(0));
+	EXPECT_LT(0, polled_in_naps(1));
 }
 
 /* A HLT with interrupts off ends by a kick, be it before or after. */

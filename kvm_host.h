@@ -109,6 +109,7 @@
 	X(tdp_pages_mapped)	/* leaf entries made by them */		\
 	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
 	X(hypercalls)							\
+	X(ioeventfd_signals)	/* a guest's write was an eventfd's signal */ \
 	X(pause_exits)		/* PAUSE in a loop */			\
 	X(host_state_reload)	/* guest MSRs and segments swapped in */ \
 	X(fpu_reload)							\
@@ -128,7 +129,8 @@ struct kvm_vcpu_stat {
 #define KVM_VM_COUNTER_LIST(X)						\
 	X(remote_tlb_flush)						\
 	X(remote_tlb_flush_requests)					\
-	X(mmu_notifier_invalidations)
+	X(mmu_notifier_invalidations)					\
+	X(irqfd_signals)	/* an eventfd's signal was an interrupt */
 
 /* X(name): what a VM uses at the moment; it ends with the VM. */
 #define KVM_VM_GAUGE_LIST(X)						\

@@ -48,6 +48,8 @@
 #define kvm_mmu_page_fault		mkvm_mmu_page_fault
 #define kvm_read_guest			mkvm_read_guest
 #define kvm_vcpu_reset			mkvm_vcpu_reset
+#define kvm_io_bus_write		mkvm_io_bus_write
+#define kvm_irqchip_mode		mkvm_irqchip_mode
 
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
 #define kvm_emulate_mov_dr		mkvm_emulate_mov_dr

@@ -33,6 +33,7 @@
 #include <linux/module.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 
 #include "kvm_host.h"
 
@@ -59,7 +60,10 @@ void kvm_vcpu_block(struct kvm_vcpu *vcpu)
 	rcuwait_wait_event(&vcpu->wait, kvm_vcpu_may_run(vcpu), TASK_INTERRUPTIBLE);
 }
 
-/* Returns true if the wait was over before the time was. */
+/*
+ * Returns true if the wait was over before the time was.  Another thread of this CPU
+ * has better use for it, and may be the one that we wait for.
+ */
 static bool kvm_vcpu_poll(struct kvm_vcpu *vcpu, u64 start)
 {
 	u64 until = start + vcpu->halt_poll_ns;
@@ -68,7 +72,7 @@ static bool kvm_vcpu_poll(struct kvm_vcpu *vcpu, u64 start)
 		if (kvm_vcpu_may_run(vcpu))
 			return true;
 		cpu_relax();
-	} while (!need_resched() && ktime_get_ns() < until);
+	} while (single_task_running() && !need_resched() && ktime_get_ns() < until);
 	return false;
 }
 

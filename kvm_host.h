@@ -354,6 +354,7 @@ struct kvm_vcpu_arch {
 	u64 arch_capabilities;
 	u64 msr_platform_info;
 	u64 msr_misc_features_enables;
+	u64 msr_power_ctl;
 	u64 hwcr;
 	u64 osvw_id_length, osvw_status;
 
@@ -1156,6 +1157,19 @@ void kvm_restore_host_debugregs(struct kvm_vcpu *vcpu);	/* interrupts off, after
 int kvm_handle_debug_exit(struct kvm_vcpu *vcpu, unsigned long dr6, bool is_bp, u32 insn_len);
 /* After an emulated instruction: is a step or breakpoint due?  1, or 0: debug exit. */
 int kvm_debug_after_insn(struct kvm_vcpu *vcpu, unsigned long old_rflags);
+
+/* ---- ud.c ---- */
+
+#define KVM_VMCALL_BYTE		0xc1	/* VMCALL is 0F 01 C1, VMMCALL 0F 01 D9 */
+#define KVM_VMMCALL_BYTE	0xd9
+
+/* Does the VM want the other vendor's hypercall mended, and so #UD's exits? */
+static inline bool kvm_fixes_hypercalls(struct kvm *kvm)
+{
+	return !(READ_ONCE(kvm->arch.disabled_quirks) & KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+}
+
+int kvm_handle_ud(struct kvm_vcpu *vcpu, u8 own);
 
 /* ---- stats.c ---- */
 

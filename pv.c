@@ -19,8 +19,7 @@
  *
  * Locks: all of it is vcpu->mutex's, but pv_unhalted, which any vCPU may set.
  *
- * Left out: PV EOI and asynchronous page faults; VMCALL on AMD's processors and VMMCALL
- * on Intel's are #UD, and are not patched (KVM_X86_QUIRK_FIX_HYPERCALL_INSN).
+ * Left out: PV EOI and asynchronous page faults.
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>

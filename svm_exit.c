@@ -363,6 +363,11 @@ static int handle_bp(struct kvm_vcpu *vcpu)
 	return kvm_handle_debug_exit(vcpu, 0, true, kvm_insn_len(vcpu));
 }
 
+static int handle_ud(struct kvm_vcpu *vcpu)
+{
+	return kvm_handle_ud(vcpu, KVM_VMMCALL_BYTE);
+}
+
 static int handle_ac(struct kvm_vcpu *vcpu)
 {
 	kvm_queue_exception_e(vcpu, X86_TRAP_AC, to_svm(vcpu)->vmcb->control.exit_info_1);
@@ -548,6 +553,7 @@ static int (*const svm_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_DB]	= handle_db,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_BP]	= handle_bp,
+	[SVM_EXIT_EXCP_BASE + X86_TRAP_UD]	= handle_ud,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_AC]	= handle_ac,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC]	= handle_host_event,
 	[SVM_EXIT_INTR]				= handle_intr,

@@ -324,6 +324,8 @@ static int handle_exception_nmi(struct kvm_vcpu *vcpu)
 	case X86_TRAP_BP:
 		vcpu->arch.event_insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 		return kvm_handle_debug_exit(vcpu, 0, true, vcpu->arch.event_insn_len);
+	case X86_TRAP_UD:
+		return kvm_handle_ud(vcpu, KVM_VMCALL_BYTE);
 	case X86_TRAP_AC:
 		kvm_queue_exception_e(vcpu, X86_TRAP_AC, vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
 		return 1;

@@ -110,7 +110,8 @@ void kvm_arch_hardware_unsetup(void)
 
 /* Habits of KVM that a VMM may switch off: those that exist here. */
 #define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED)
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED | \
+			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
 
 /*
  * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
@@ -174,12 +175,14 @@ static const struct {
 	{ KVM_CAP_MAX_VCPU_ID, KVM_MAX_VCPU_IDS },
 	{ KVM_CAP_IRQCHIP, 1 },
 	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_PIT, 1 },
 	{ KVM_CAP_PIT2, 1 },
 	{ KVM_CAP_PIT_STATE2, 1 },
 	{ KVM_CAP_REINJECT_CONTROL, 1 },
 	{ KVM_CAP_IRQ_ROUTING, KVM_MAX_IRQ_ROUTES },
 	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
 	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
 	{ KVM_CAP_IRQFD, 1 },
 	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
 	{ KVM_CAP_IOEVENTFD, 1 },

@@ -3,10 +3,10 @@
 #
 # bench.sh - inside the test host, with both modules loaded: one table
 #
-# Runs the bench program beside this script on minikvm and on the stock module, in
-# this order, and prints ticks of both with the ratio.  With --counts it prints
-# VMREADs, VMWRITEs, RDMSRs and WRMSRs per exit instead, of a minikvm that counts
-# them (MINIKVM_COUNT=1).
+# Runs the programs bench and bench_irq beside this script on minikvm and on the stock
+# module, in this order, and prints ticks of both with the ratio.  With --counts it
+# prints VMREADs, VMWRITEs, RDMSRs and WRMSRs per exit instead, of bench alone and of a
+# minikvm that counts them (MINIKVM_COUNT=1).
 #
 #   bench.sh [--counts] [LOOPS]
 
@@ -20,10 +20,18 @@ if [ "${1:-}" = --counts ]; then
 	shift
 fi
 
-MINIKVM_DEV=/dev/minikvm "$dir/bench" "$@" >"$tmp/mini" || exit
+# run DEVICE PROGRAM [LOOPS]
+run() {
+	prog=$2
+	MINIKVM_DEV=$1
+	export MINIKVM_DEV
+	shift 2
+	"$dir/$prog" "$@" || exit
+}
 
 # A name may hold spaces: it takes columns 7 to 34 of a line.
 if [ -n "$counts" ]; then
+	run /dev/minikvm bench "$@" >"$tmp/mini"
 	awk '
 	BEGIN { printf "%-28s %7s %7s %7s %7s\n", "each", "vmread", "vmwrite", "rdmsr", "wrmsr" }
 	{
@@ -37,7 +45,10 @@ if [ -n "$counts" ]; then
 	exit
 fi
 
-MINIKVM_DEV=/dev/kvm "$dir/bench" "$@" >"$tmp/stock" || exit
+for prog in bench bench_irq; do
+	run /dev/minikvm "$prog" "$@" >>"$tmp/mini"
+	run /dev/kvm "$prog" "$@" >>"$tmp/stock"
+done
 awk '
 BEGIN { printf "%-28s %9s %9s %6s\n", "ticks each", "minikvm", "stock", "ratio" }
 { name = substr($0, 7, 28); sub(/ +$/, "", name); rest = substr($0, 35) }

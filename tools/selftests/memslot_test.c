@@ -278,6 +278,24 @@ TEST_F(slots, thousand)
 	munmap(mem, n * PAGE_SIZE);
 }
 
+/* A VM ends with all the slots there can be; its teardown is an oops or none. */
+TEST(all_of_them)
+{
+	struct vm *vm = vm_new();
+	int n = vm_cap(vm, KVM_CAP_NR_MEMSLOTS);
+	u8 *mem = vm_anon(PAGE_SIZE);
+
+	log_mark();
+	for (int k = 2; k < n; k++) {
+		ASSERT_EQ(0, vm_slot(vm, k, 0, HI + (u64)k * 2 * PAGE_SIZE, PAGE_SIZE, mem))
+			TH_LOG("slot %d", k);
+	}
+	vm_free(vm);
+	usleep(200000);			/* what is freed by RCU is freed by now */
+	EXPECT_FALSE(log_has_warning());
+	munmap(mem, PAGE_SIZE);
+}
+
 TEST_F(slots, second_address_space)
 {
 	if (vm_cap(self->vm, KVM_CAP_MULTI_ADDRESS_SPACE) < 2)

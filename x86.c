@@ -944,6 +944,7 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
  * comes.  Signals are the caller's.  Returns 1.
  */
 static int vcpu_wait(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
 	vcpu->arch.at_rest = true;

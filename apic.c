@@ -800,6 +800,23 @@ static void apic_tell_eoi(struct kvm_vcpu *vcpu, u8 vector, bool level)
 	}
 }
 
+/**
+ * kvm_apic_eoi_is_private() - may the guest's next EOI become known later?
+ * @vcpu: loaded vCPU
+ *
+ * Return: true if it is of no interest to anybody but the guest.
+ */
+bool kvm_apic_eoi_is_private(struct kvm_vcpu *vcpu)
+{
+	struct kvm_lapic *apic = vcpu->arch.apic;
+	int vector;
+
+	if (!apic || apic->core.mode == LAPIC_DISABLED)
+		return false;
+	vector = lapic_sole_edge(&apic->core);
+	return vector >= 0 && !test_bit(vector, vcpu->arch.ioapic_handled_vectors);
+}
+
 /* CR8 and the TPR are one register; the copy is for the vendors. */
 static void apic_mirror_tpr(struct kvm_vcpu *vcpu)
 {
@@ -820,6 +837,18 @@ static void apic_do_effects(struct kvm_vcpu *vcpu, const struct lapic_effect *e)
 		kvm_irq_delivery_to_apic(vcpu->kvm, vcpu, &e->irq);
 	if (e->what & LAPIC_DO_EVENT)
 		kvm_make_request(KVM_REQ_EVENT, vcpu);
+}
+
+/**
+ * kvm_apic_eoi() - the guest has made an EOI without a write to the register
+ * @vcpu: loaded vCPU with a local APIC of ours
+ */
+void kvm_apic_eoi(struct kvm_vcpu *vcpu)
+{
+	struct lapic_effect e = {};
+
+	lapic_eoi(&vcpu->arch.apic->core, &e);
+	apic_do_effects(vcpu, &e);
 }
 
 /**

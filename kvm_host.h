@@ -388,6 +388,9 @@ struct kvm_vcpu_arch {
 	bool steal_marked;
 	bool at_rest;		/* x86.c: nothing for the guest is half done */
 	bool pv_unhalted;
+	/* pv.c: PV EOI; the guest's word says that it need not write the register */
+	u64 pv_eoi_msr;
+	bool pv_eoi_offered;
 
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
@@ -515,7 +518,7 @@ struct kvm_arch {
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
 	int irqchip_mode;		/* enum kvm_irqchip_mode */
-	u16 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	u16 nr_user_ioapic_pins;	/* split irqchip: GSIs below are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
@@ -560,7 +563,7 @@ struct kvm {
 
 	/* eventfd.c: each file's head says how these are used */
 	struct mutex irqfds_mutex;
-	spinlock_t irqfds_lock;
+	spinlock_t irqfds_lock;				/* irqfds */
 	struct list_head irqfds;			/* irqfds_lock */
 	struct list_head resamplers;			/* irqfds_mutex */
 	struct list_head ioeventfds;			/* (s) */
@@ -1084,6 +1087,8 @@ void kvm_pv_trim_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, 
 void kvm_steal_time_update(struct kvm_vcpu *vcpu);
 void kvm_steal_time_load(struct kvm_vcpu *vcpu);	/* preemption off in both */
 void kvm_steal_time_put(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* Of msr.c's table: 0, or 1: #GP. */

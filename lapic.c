@@ -502,6 +502,29 @@ void lapic_eoi(struct lapic *l, struct lapic_effect *e)
 }
 
 /**
+ * lapic_sole_edge() - would the next EOI change nothing but the ISR?
+ * @l: the APIC; the vCPU's thread
+ *
+ * So it is when one interrupt is in service, edge-triggered, and none waits.
+ *
+ * Return: its vector, or -1.
+ */
+int lapic_sole_edge(const struct lapic *l)
+{
+	int isr = highest_vector(l, APIC_ISR), word;
+
+	if (isr < 0 || test_vector(l, APIC_TMR, isr) || highest_vector(l, APIC_IRR) >= 0)
+		return -1;
+	if (lapic_get(l, vector_reg(APIC_ISR, isr)) != vector_bit(isr))
+		return -1;
+	for (word = 0; word < isr / 32; word++) {
+		if (lapic_get(l, APIC_ISR + word * 0x10))
+			return -1;
+	}
+	return isr;
+}
+
+/**
  * lapic_vapic_word() - the TPR, the class in service, the highest vector that waits
  * @l: the APIC
  *

@@ -135,6 +135,7 @@ int lapic_highest_isr(const struct lapic *l);
 int lapic_pending(const struct lapic *l);
 int lapic_ack(struct lapic *l);
 void lapic_eoi(struct lapic *l, struct lapic_effect *e);
+int lapic_sole_edge(const struct lapic *l);
 u32 lapic_vapic_word(const struct lapic *l);
 bool lapic_extint_open(const struct lapic *l);
 

@@ -214,7 +214,7 @@ static void release_vcpus(struct kvm *kvm)
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
 		kvm_make_request(KVM_REQ_CLOCK_UPDATE, vcpu);
-		smp_mb__before_atomic();
+		smp_mb__before_atomic();	/* it takes its request before it goes on */
 		clear_bit(KVM_REQ_CLOCK_HOLD, &vcpu->requests);
 	}
 	mutex_unlock(&kvm->arch.clock_lock);
@@ -383,7 +383,7 @@ static void write_time_info(struct kvm_vcpu *vcpu, gpa_t gpa, struct pvclock_vcp
 	smp_wmb();	/* the guest reads the version before and after the rest */
 	if (kvm_write_guest(kvm, gpa + head, (char *)info + head, sizeof(*info) - head))
 		return;
-	smp_wmb();
+	smp_wmb();	/* likewise */
 	if (kvm_put_guest_u32(kvm, gpa, info->version + 1))
 		return;
 	vcpu->arch.clock_guest_stopped = false;
@@ -468,7 +468,7 @@ void kvm_set_wall_clock(struct kvm_vcpu *vcpu, u64 data)
 	smp_wmb();	/* as in write_time_info() */
 	if (kvm_write_guest(kvm, data + head, (char *)&wc + head, sizeof(wc) - head))
 		return;
-	smp_wmb();
+	smp_wmb();	/* likewise */
 	kvm_put_guest_u32(kvm, data, wc.version + 1);
 }
 

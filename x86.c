@@ -766,8 +766,8 @@ static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
  */
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
-	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !kvm_cpu_has_interrupt(vcpu) &&
+	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) &&
+	       !vcpu->arch.exception.pending && !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
@@ -890,6 +890,7 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		leave_soon = kvm_inject_events(vcpu);
 		if (window)
 			kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
+		kvm_pv_eoi_offer(vcpu);
 	}
 	kvm_x86_ops.prepare_switch_to_guest(vcpu);
 	local_irq_disable();
@@ -900,6 +901,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		local_irq_enable();
 		preempt_enable();
 		kvm_x86_ops.cancel_injection(vcpu);
+		if (vcpu->arch.pv_eoi_offered)
+			kvm_pv_eoi_take_back(vcpu);
 		if (kvm_event_needs_reinjection(vcpu))
 			kvm_make_request(KVM_REQ_EVENT, vcpu);
 		return 1;
@@ -916,6 +919,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	preempt_enable();
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
 	kvm_apic_sync_from_vapic(vcpu);
+	if (vcpu->arch.pv_eoi_offered)
+		kvm_pv_eoi_take_back(vcpu);
 
 	if (trace_minikvm_exit_enabled())
 		trace_minikvm_exit(vcpu);

@@ -73,7 +73,6 @@ enum { APIC_EVENT_INIT, APIC_EVENT_SIPI };
  * @timer_pending: it has fired, and the interrupt is still to be delivered
  * @pending_events: INIT and SIPI that wait
  * @sipi_vector: where the CPU starts; of the last SIPI
- * @vapic_addr:	guest-physical address of the TPR that a patched guest uses; 0: none
  */
 struct kvm_lapic {
 	struct lapic core;
@@ -83,7 +82,6 @@ struct kvm_lapic {
 	atomic_t timer_pending;
 	unsigned long pending_events;
 	u8 sipi_vector;
-	gpa_t vapic_addr;
 };
 
 static_assert(LAPIC_PAGE_SIZE == KVM_APIC_REG_SIZE);
@@ -1070,40 +1068,34 @@ int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr)
 		return -EINVAL;
 	if (addr && kvm_read_guest(vcpu->kvm, addr, &word, sizeof(word)))
 		return -EFAULT;
-	vcpu->arch.apic->vapic_addr = addr;
+	vcpu->arch.vapic_addr = addr;
 	return 0;
 }
 
 /**
- * kvm_apic_sync_to_vapic() - before an entry: let the guest see what waits
- * @vcpu: loaded vCPU; kvm->srcu held, may sleep
+ * kvm_apic_write_vapic() - before an entry: let the guest see what waits
+ * @vcpu: loaded vCPU with that word; kvm->srcu held, may sleep
  *
  * The memory may be gone since: then so is the patched code.
  */
-void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu)
+void kvm_apic_write_vapic(struct kvm_vcpu *vcpu)
 {
-	struct kvm_lapic *apic = vcpu->arch.apic;
-	u32 word;
+	u32 word = lapic_vapic_word(&vcpu->arch.apic->core);
 
-	if (likely(!apic || !apic->vapic_addr))
-		return;
-	word = lapic_vapic_word(&apic->core);
-	kvm_write_guest(vcpu->kvm, apic->vapic_addr, &word, sizeof(word));
+	kvm_write_guest(vcpu->kvm, vcpu->arch.vapic_addr, &word, sizeof(word));
 }
 
 /**
- * kvm_apic_sync_from_vapic() - after an exit: the TPR may have changed
- * @vcpu: loaded vCPU; kvm->srcu held, may sleep
+ * kvm_apic_read_vapic() - after an exit: the TPR may have changed
+ * @vcpu: loaded vCPU with that word; kvm->srcu held, may sleep
  */
-void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
+void kvm_apic_read_vapic(struct kvm_vcpu *vcpu)
 {
 	struct kvm_lapic *apic = vcpu->arch.apic;
 	struct lapic_effect e = {};
 	u8 tpr;
 
-	if (likely(!apic || !apic->vapic_addr))
-		return;
-	if (kvm_read_guest(vcpu->kvm, apic->vapic_addr, &tpr, sizeof(tpr)) ||
+	if (kvm_read_guest(vcpu->kvm, vcpu->arch.vapic_addr, &tpr, sizeof(tpr)) ||
 	    tpr == lapic_get(&apic->core, APIC_TASKPRI))
 		return;
 	lapic_write(&apic->core, APIC_TASKPRI, tpr, ktime_get_ns(), &e);

@@ -189,8 +189,20 @@ int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr);
 /* Around each entry; kvm->srcu held, may sleep.  Nothing to do for most guests. */
-void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu);
-void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu);
+void kvm_apic_write_vapic(struct kvm_vcpu *vcpu);
+void kvm_apic_read_vapic(struct kvm_vcpu *vcpu);
+/* Around each stay in the guest. */
+static inline void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->arch.vapic_addr))
+		kvm_apic_write_vapic(vcpu);
+}
+
+static inline void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->arch.vapic_addr))
+		kvm_apic_read_vapic(vcpu);
+}
 /* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
 void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */

@@ -360,6 +360,7 @@ struct kvm_vcpu_arch {
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	gpa_t vapic_addr;	/* of the TPR that a patched guest uses; 0: there is none */
 	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
 	DECLARE_BITMAP(ioapic_handled_vectors, 256);
 	u8 pending_ioapic_eoi;		/* KVM_REQ_IOAPIC_EOI_EXIT's */
@@ -837,6 +838,8 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_USER		BIT(3)	/* guest page walks only: CPL 3 */
 /* The access was of a translated gva (arch.fault_gva), not of the guest's page tables. */
 #define KVM_FAULT_GVA_VALID	BIT(4)
+/* The same, but hardware does not say which gva. */
+#define KVM_FAULT_GVA_UNKNOWN	BIT(7)
 /* Guest page walks only: a supervisor's access by hardware itself, such as to the GDT. */
 #define KVM_FAULT_IMPLICIT	BIT(5)
 /* Guest page walks only: where is it?  Nothing is forbidden, no bit of a page table is set. */

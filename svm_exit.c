@@ -426,7 +426,12 @@ static int handle_shutdown(struct kvm_vcpu *vcpu)
 
 /* ---- memory ---- */
 
-/* EXITINFO1 of a nested page fault is a page fault's error code (APM 15.25.6). */
+/*
+ * EXITINFO1 of a nested page fault is a page fault's error code, and says whether the
+ * address was an operand's or a page table's (APM 15.25.6).
+ */
+#define SVM_NPF_FINAL	BIT_ULL(32)
+
 static int handle_npf(struct kvm_vcpu *vcpu)
 {
 	struct vmcb_control_area *control = &to_svm(vcpu)->vmcb->control;
@@ -438,6 +443,8 @@ static int handle_npf(struct kvm_vcpu *vcpu)
 		access = KVM_FAULT_EXEC;
 	if (error & X86_PF_WRITE)
 		access = KVM_FAULT_WRITE;
+	if (error & SVM_NPF_FINAL)
+		access |= KVM_FAULT_GVA_UNKNOWN;
 	return kvm_mmu_page_fault(vcpu, control->exit_info_2, access);
 }
 

@@ -29,7 +29,7 @@
  * How a change gets to the guest, by requests to vCPUs:
  *
  *	the host's clock becomes another	pvclock_gtod notifier, all VMs	\
- *	a vCPU's TSC is written			tsc.c				 > KVM_REQ_MASTER_CLOCK
+ *	a vCPU's TSC is written			tsc.c				 >  REQ_MASTER_CLOCK
  *	KVM_SET_CLOCK				the VM's new offset		/	|
  *	MSR_KVM_SYSTEM_TIME is written		\				v
  *	a vCPU comes to another CPU		 >-------------> KVM_REQ_CLOCK_UPDATE:

@@ -312,6 +312,10 @@ struct kvm_vcpu_arch {
 	unsigned long cr2;
 	unsigned long cr3;
 	unsigned long cr4, cr4_guest_owned_bits;
+	/*
+	 * The TPR's class.  If the local APIC is ours, that has the truth, which
+	 * kvm_get_cr8() tells, and this is a copy; with VMX's TPR shadow an old one.
+	 */
 	unsigned long cr8;
 	u64 pdptrs[4];
 	u64 efer;
@@ -666,6 +670,8 @@ struct kvm_x86_ops {
 	void (*set_interrupt_shadow)(struct kvm_vcpu *vcpu, u32 shadow);
 	bool (*get_nmi_mask)(struct kvm_vcpu *vcpu);
 	void (*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
+	/* If hardware has CR8: exit when it goes below this class; 0: never. */
+	void (*watch_tpr)(struct kvm_vcpu *vcpu, unsigned int class);
 
 	/* The run loop. */
 	void (*prepare_switch_to_guest)(struct kvm_vcpu *vcpu);	/* preemption off */
@@ -844,6 +850,8 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_IMPLICIT	BIT(5)
 /* Guest page walks only: where is it?  Nothing is forbidden, no bit of a page table is set. */
 #define KVM_FAULT_PROBE		BIT(6)
+/* An instruction's plain write, and skip_emulated_instruction() knows how long that is. */
+#define KVM_FAULT_CAN_SKIP	BIT(8)
 
 int kvm_mmu_init_vm(struct kvm *kvm);
 void kvm_mmu_uninit_vm(struct kvm *kvm);
@@ -891,6 +899,7 @@ int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
 int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
 int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu);
 void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
 int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);	/* 1/0 */
 void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr);

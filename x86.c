@@ -122,6 +122,7 @@ static const struct {
 	int value;
 } kvm_constant_caps[] = {
 	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_USER_MEMORY2, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_NR_MEMSLOTS, KVM_USER_MEM_SLOTS },
@@ -890,6 +891,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		leave_soon = kvm_inject_events(vcpu);
 		if (window)
 			kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
+		if (lapic_in_kernel(vcpu))
+			kvm_x86_ops.watch_tpr(vcpu, kvm_apic_masked_class(vcpu));
 		kvm_pv_eoi_offer(vcpu);
 	}
 	kvm_x86_ops.prepare_switch_to_guest(vcpu);
@@ -1004,7 +1007,7 @@ static void post_kvm_run_save(struct kvm_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(kvm_get_rflags(vcpu) & X86_EFLAGS_IF);
-	run->cr8 = vcpu->arch.cr8;
+	run->cr8 = kvm_get_cr8(vcpu);
 	run->apic_base = vcpu->arch.apic_base;
 	run->ready_for_interrupt_injection =
 		kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL ||
@@ -1407,6 +1410,11 @@ int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 	else
 		vcpu->arch.cr8 = cr8;
 	return 0;
+}
+
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu)
+{
+	return lapic_in_kernel(vcpu) ? kvm_apic_get_cr8(vcpu) : vcpu->arch.cr8;
 }
 
 /**

@@ -250,7 +250,9 @@ static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
 	if (!ids || ids > KVM_MAX_VCPU_IDS)
 		return -EINVAL;
 	mutex_lock(&kvm->lock);
-	if (kvm->max_vcpu_ids == ids) {
+	if (kvm->arch.bsp_vcpu_id > ids) {
+		r = -EINVAL;	/* a VM without its first CPU */
+	} else if (kvm->max_vcpu_ids == ids) {
 		r = 0;
 	} else if (!kvm->arch.max_vcpu_ids_set && !kvm->created_vcpus) {
 		kvm->max_vcpu_ids = ids;

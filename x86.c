@@ -770,8 +770,8 @@ static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
  */
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
-	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !kvm_cpu_has_interrupt(vcpu) &&
+	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) &&
+	       !vcpu->arch.exception.pending && !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 

@@ -30,6 +30,7 @@ static const struct known {
 	{ "enable* 143 @(1|3|7|8) * | -22", "MWAIT and C-states stay KVM's" },
 	{ "enable* 213 @(2|3|4|7) * | -22", "quirks that are not there" },
 	{ "enable on vcpu 1@(63|75|90|99) * | -22", "not there" },
+	{ "max id * vcpu 10000000[01] * | -22", "KVM before 6.12 cuts an id to 32 bits" },
 	{ "max id 0 | -22", "KVM takes 0 while nothing is set" },
 	{ "max id * read | *", "shows what was set; KVM shows its own limit" },
 	{ "max id 4096 *", "to set the limit that is there counts as nothing" },

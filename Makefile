@@ -11,6 +11,7 @@
 #            VMM     qemu or minivmm, the small one of this tree             (run)
 #            CPU     host, qemu64, ...: QEMU's -cpu for the guest            (run)
 #            SMP     the guest's CPUs                                        (run)
+#            IRQCHIP on, split or off: QEMU's kernel-irqchip, else its default (run)
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.1
@@ -20,11 +21,12 @@ VENDOR ?=
 VMM ?= qemu
 CPU ?= host
 SMP ?= 1
+IRQCHIP ?=
 DESTDIR ?=
 PREFIX ?= /usr
 
 TESTHOST := tools/testhost
-export KERNEL CPUS HOST VENDOR VMM CPU SMP
+export KERNEL CPUS HOST VENDOR VMM CPU SMP IRQCHIP
 
 .DEFAULT_GOAL := all
 .PHONY: all run check check-upstream shell bench unit selftests minivmm lint install clean help kdir

@@ -143,6 +143,7 @@ static inline bool lapic_in_kernel(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic;
 }
+
 void kvm_apic_vm_init(struct kvm *kvm);
 void kvm_apic_vm_destroy(struct kvm *kvm);
 
@@ -206,6 +207,7 @@ static inline void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
 	if (unlikely(vcpu->arch.vapic_addr))
 		kvm_apic_read_vapic(vcpu);
 }
+
 /* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
 void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */

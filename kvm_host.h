@@ -110,6 +110,7 @@
 	X(tdp_pages_mapped)	/* leaf entries made by them */		\
 	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
 	X(hypercalls)							\
+	X(ioeventfd_signals)	/* a guest's write was an eventfd's signal */ \
 	X(pause_exits)		/* PAUSE in a loop */			\
 	X(host_state_reload)	/* guest MSRs and segments swapped in */ \
 	X(fpu_reload)							\
@@ -129,7 +130,8 @@ struct kvm_vcpu_stat {
 #define KVM_VM_COUNTER_LIST(X)						\
 	X(remote_tlb_flush)						\
 	X(remote_tlb_flush_requests)					\
-	X(mmu_notifier_invalidations)
+	X(mmu_notifier_invalidations)					\
+	X(irqfd_signals)	/* an eventfd's signal was an interrupt */
 
 /* X(name): what a VM uses at the moment; it ends with the VM. */
 #define KVM_VM_GAUGE_LIST(X)						\
@@ -455,7 +457,7 @@ enum kvm_request {
 	KVM_REQ_TLB_FLUSH,	/* all translations of this VM */
 	KVM_REQ_EVENT,		/* an event may be ready for injection */
 	KVM_REQ_TRIPLE_FAULT,
-	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
+	KVM_REQ_INTERCEPTS,	/* what exits may have changed: MSR filter, DISABLE_EXITS */
 	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
 	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
 	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
@@ -535,7 +537,7 @@ struct kvm_arch {
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
 	int irqchip_mode;		/* enum kvm_irqchip_mode */
-	u16 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	u16 nr_user_ioapic_pins;	/* split irqchip: GSIs below are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
@@ -580,7 +582,7 @@ struct kvm {
 
 	/* eventfd.c: each file's head says how these are used */
 	struct mutex irqfds_mutex;
-	spinlock_t irqfds_lock;
+	spinlock_t irqfds_lock;				/* irqfds */
 	struct list_head irqfds;			/* irqfds_lock */
 	struct list_head resamplers;			/* irqfds_mutex */
 	struct list_head ioeventfds;			/* (s) */

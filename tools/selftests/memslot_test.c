@@ -147,7 +147,7 @@ struct region2 {
 };
 
 #define REGION2		_IOW(KVMIO, 0x49, struct region2)
-#define MEM_GUEST_MEMFD	(1U << 2)
+#define MEM_GUEST_MEMFD	4U
 
 TEST_F(slots, region2)
 {

@@ -799,6 +799,15 @@ static void apic_tell_eoi(struct kvm_vcpu *vcpu, u8 vector, bool level)
 }
 
 /**
+ * kvm_apic_sw_enabled() - would it take an interrupt?
+ * @vcpu: the vCPU
+ */
+bool kvm_apic_sw_enabled(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.apic && lapic_sw_enabled(&vcpu->arch.apic->core);
+}
+
+/**
  * kvm_apic_eoi_is_private() - may the guest's next EOI become known later?
  * @vcpu: loaded vCPU
  *

@@ -158,6 +158,7 @@ int kvm_apic_set_irq(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
 bool kvm_apic_match_dest(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
 /* Is the vector in ISR or IRR: will its EOI come?  Any context. */
 bool kvm_apic_pending_eoi(struct kvm_vcpu *vcpu, int vector);
+bool kvm_apic_sw_enabled(struct kvm_vcpu *vcpu);	/* it accepts fixed interrupts */
 bool kvm_apic_eoi_is_private(struct kvm_vcpu *vcpu);	/* nobody waits for the next one */
 void kvm_apic_eoi(struct kvm_vcpu *vcpu);		/* made in pv.c's way */
 bool kvm_apic_accept_pic_intr(struct kvm_vcpu *vcpu);	/* is LINT0 open for ExtINT? */

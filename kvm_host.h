@@ -52,6 +52,7 @@
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
+#include <asm/kvm_para.h>
 #include <asm/mtrr.h>
 #include <asm/processor.h>
 #include <asm/trapnr.h>
@@ -391,6 +392,17 @@ struct kvm_vcpu_arch {
 	u64 pv_eoi_msr;
 	bool pv_eoi_offered;
 
+	/* async_pf.c: its MSRs, what the guest waits for, what it was told last */
+	struct {
+		u64 msr_en;
+		u8 vector;
+		bool ready_pending;	/* a token that is not acknowledged */
+		bool wake_all;		/* the next token is ~0 */
+		u32 last_id;
+		unsigned int nr;
+		struct list_head pages;
+	} apf;
+
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
 	u64 xcr0;
@@ -446,6 +458,7 @@ enum kvm_request {
 	KVM_REQ_MASTER_CLOCK,	/* kvm_pvclock_check_master() */
 	KVM_REQ_CLOCK_UPDATE,	/* kvm_pvclock_update() */
 	KVM_REQ_STEAL_UPDATE,	/* kvm_steal_time_update() */
+	KVM_REQ_APF_READY,	/* kvm_async_pf_ready() */
 	KVM_REQ_CLOCK_HOLD,	/* stay out: whoever made it takes it back, see pvclock.c */
 	KVM_REQ_VM_DEAD,
 };
@@ -1091,6 +1104,25 @@ void kvm_steal_time_put(struct kvm_vcpu *vcpu);
 void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu);
 void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
+
+/* async_pf.c */
+int kvm_async_pf_init(void);
+void kvm_async_pf_exit(void);
+void kvm_async_pf_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_async_pf_vcpu_destroy(struct kvm_vcpu *vcpu);
+void kvm_async_pf_vcpu_reset(struct kvm_vcpu *vcpu);
+int kvm_async_pf_set_en(struct kvm_vcpu *vcpu, u64 data);
+int kvm_async_pf_set_int(struct kvm_vcpu *vcpu, u64 data);
+void kvm_async_pf_ack(struct kvm_vcpu *vcpu, u64 data);
+bool kvm_async_pf(struct kvm_vcpu *vcpu, gfn_t gfn, hva_t hva, bool write);
+void kvm_async_pf_ready(struct kvm_vcpu *vcpu);
+static inline bool kvm_apf_enabled(struct kvm_vcpu *vcpu)
+{
+	const u64 mode = KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_DELIVERY_AS_INT;
+
+	return unlikely((vcpu->arch.apf.msr_en & mode) == mode);
+}
+
 int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* Of msr.c's table: 0, or 1: #GP. */
 int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);

@@ -419,6 +419,9 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int
 	r = kvm_irqfd_init();
 	if (r)
 		goto err_compat;
+	r = kvm_async_pf_init();
+	if (r)
+		goto err_async_pf;
 	r = kvm_hotplug_init();
 	if (r)
 		goto err_hotplug;
@@ -465,6 +468,8 @@ err_watch:
 err_reboot:
 	kvm_hotplug_exit();
 err_hotplug:
+	kvm_async_pf_exit();
+err_async_pf:
 	kvm_irqfd_exit();
 err_compat:
 	kvm_arch_hardware_unsetup();
@@ -490,6 +495,7 @@ void kvm_exit(void)
 	unregister_module_notifier(&kvm_module_notifier);
 	unregister_reboot_notifier(&kvm_reboot_notifier);
 	kvm_hotplug_exit();
+	kvm_async_pf_exit();
 	kvm_irqfd_exit();
 	kvm_arch_hardware_unsetup();
 	kvm_free_kick_masks();

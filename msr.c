@@ -636,7 +636,8 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* KVM's own: pv.c. */
 	PV(MSR_KVM_WALL_CLOCK), PV(MSR_KVM_SYSTEM_TIME),
 	PV(MSR_KVM_WALL_CLOCK_NEW), PV(MSR_KVM_SYSTEM_TIME_NEW), PV(MSR_KVM_STEAL_TIME),
-	PV(MSR_KVM_PV_EOI_EN),
+	PV(MSR_KVM_PV_EOI_EN), PV(MSR_KVM_ASYNC_PF_EN), PV(MSR_KVM_ASYNC_PF_INT),
+	PV(MSR_KVM_ASYNC_PF_ACK),
 
 	/* Intel's, touched without a look at CPUID. */
 	CONST(MSR_IA32_PLATFORM_ID, 1, 0),

@@ -15,11 +15,9 @@
  * then a feature that the guest's CPUID does not show is not there for it (#GP,
  * KVM_ENOSYS).  The VMM itself may always get and set the MSRs.
  *
- * The clock is pvclock.c's.
+ * The clock is pvclock.c's, asynchronous page faults are async_pf.c's.
  *
  * Locks: all of it is vcpu->mutex's, but pv_unhalted, which any vCPU may set.
- *
- * Left out: asynchronous page faults.
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
@@ -33,7 +31,8 @@
 
 /* What a local APIC of ours does. */
 #define NEEDS_LAPIC	(BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI) | \
-			 BIT(KVM_FEATURE_PV_EOI))
+			 BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_ASYNC_PF) | \
+			 BIT(KVM_FEATURE_ASYNC_PF_INT))
 
 /**
  * kvm_pv_supported_features() - EAX of leaf KVM_CPUID_FEATURES, as far as it works here
@@ -314,6 +313,11 @@ static unsigned int pv_msr_feature(u32 index)
 		return KVM_FEATURE_STEAL_TIME;
 	case MSR_KVM_PV_EOI_EN:
 		return KVM_FEATURE_PV_EOI;
+	case MSR_KVM_ASYNC_PF_EN:
+		return KVM_FEATURE_ASYNC_PF;
+	case MSR_KVM_ASYNC_PF_INT:
+	case MSR_KVM_ASYNC_PF_ACK:
+		return KVM_FEATURE_ASYNC_PF_INT;
 	default:
 		return KVM_FEATURE_CLOCKSOURCE2;
 	}
@@ -347,6 +351,15 @@ int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_KVM_PV_EOI_EN:
 		*data = vcpu->arch.pv_eoi_msr;
 		return 0;
+	case MSR_KVM_ASYNC_PF_EN:
+		*data = vcpu->arch.apf.msr_en;
+		return 0;
+	case MSR_KVM_ASYNC_PF_INT:
+		*data = vcpu->arch.apf.vector;
+		return 0;
+	case MSR_KVM_ASYNC_PF_ACK:
+		*data = 0;
+		return 0;
 	}
 	return 1;
 }
@@ -377,6 +390,13 @@ int kvm_set_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		return set_steal_time(vcpu, data);
 	case MSR_KVM_PV_EOI_EN:
 		return set_pv_eoi(vcpu, data);
+	case MSR_KVM_ASYNC_PF_EN:
+		return kvm_async_pf_set_en(vcpu, data);
+	case MSR_KVM_ASYNC_PF_INT:
+		return kvm_async_pf_set_int(vcpu, data);
+	case MSR_KVM_ASYNC_PF_ACK:
+		kvm_async_pf_ack(vcpu, data);
+		return 0;
 	}
 	return 1;
 }

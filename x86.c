@@ -160,6 +160,8 @@ static const struct {
 	{ KVM_CAP_ADJUST_CLOCK, KVM_PVCLOCK_FLAGS },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
 	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ KVM_CAP_ASYNC_PF, 1 },
+	{ KVM_CAP_ASYNC_PF_INT, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
@@ -384,6 +386,7 @@ int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu)
 	if (r)
 		goto err_msr;
 	kvm_cpuid_vcpu_create(vcpu);
+	kvm_async_pf_vcpu_create(vcpu);
 	r = kvm_apic_vcpu_create(vcpu);
 	if (r)
 		goto err_apic;
@@ -419,6 +422,7 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu)
 	/* A new vCPU may get the same address. */
 	for_each_possible_cpu(cpu)
 		cmpxchg(&per_cpu(last_vcpu, cpu), vcpu, NULL);
+	kvm_async_pf_vcpu_destroy(vcpu);
 	kvm_x86_ops.vcpu_free(vcpu);
 	kvm_apic_vcpu_destroy(vcpu);
 	kvm_vcpu_free_cpuid(vcpu);
@@ -738,7 +742,8 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	struct kvm_vcpu_arch *arch = &vcpu->arch;
 
 	if (lapic_in_kernel(vcpu) &&
-	    (kvm_apic_has_events(vcpu) || kvm_apic_timer_pending(vcpu)))
+	    (kvm_apic_has_events(vcpu) || kvm_apic_timer_pending(vcpu) ||
+	     test_bit(KVM_REQ_APF_READY, &vcpu->requests)))
 		return true;
 	if (arch->mp_state == KVM_MP_STATE_UNINITIALIZED ||
 	    arch->mp_state == KVM_MP_STATE_INIT_RECEIVED)
@@ -792,6 +797,8 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 		kvm_pvclock_update(vcpu);
 	if (kvm_check_request(KVM_REQ_STEAL_UPDATE, vcpu))
 		kvm_steal_time_update(vcpu);
+	if (kvm_check_request(KVM_REQ_APF_READY, vcpu))
+		kvm_async_pf_ready(vcpu);
 	if (kvm_check_request(KVM_REQ_APIC_TIMER, vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
 	if (kvm_check_request(KVM_REQ_NMI, vcpu))
@@ -963,6 +970,8 @@ static int vcpu_wait(struct kvm_vcpu *vcpu)
 		return -EIO;
 	if (kvm_apic_timer_pending(vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
+	if (kvm_check_request(KVM_REQ_APF_READY, vcpu))
+		kvm_async_pf_ready(vcpu);
 	if (kvm_apic_has_events(vcpu))
 		kvm_apic_accept_events(vcpu);
 	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && kvm_arch_vcpu_runnable(vcpu)) {

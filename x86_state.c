@@ -289,6 +289,7 @@ void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	arch->nmi_pending = 0;
 	atomic_set(&arch->nmi_queued, 0);
 	kvm_pv_vcpu_reset(vcpu);
+	kvm_async_pf_vcpu_reset(vcpu);
 	if (!init) {
 		/* With local APICs of ours others start with INIT and SIPI. */
 		arch->mp_state = is_bsp || !lapic_in_kernel(vcpu) ? KVM_MP_STATE_RUNNABLE :

@@ -47,6 +47,7 @@
  *
  * Left out: SMI; posted interrupts and APIC virtualization by hardware.
  */
+#include <linux/export.h>
 #include <linux/hrtimer.h>
 #include <linux/kvm.h>
 #include <linux/math64.h>
@@ -970,6 +971,41 @@ void kvm_apic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8)
 	apic_mirror_tpr(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
+
+/**
+ * kvm_apic_note_cr8() - the guest has written CR8 without an exit
+ * @vcpu: the vCPU, with a local APIC of ours; any context of its thread
+ * @cr8: 0..15
+ *
+ * If an interrupt waited for that there was an exit, so there is nothing to look for.
+ */
+void kvm_apic_note_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
+{
+	lapic_set_tpr(&vcpu->arch.apic->core, cr8);
+	vcpu->arch.cr8 = cr8;
+}
+EXPORT_SYMBOL_GPL(kvm_apic_note_cr8);
+
+/**
+ * kvm_apic_masked_class() - the class of an interrupt that only the TPR keeps out
+ * @vcpu: loaded vCPU with a local APIC of ours
+ *
+ * Return: 1..15, 0: there is none.
+ */
+unsigned int kvm_apic_masked_class(struct kvm_vcpu *vcpu)
+{
+	return lapic_masked_by_tpr(&vcpu->arch.apic->core);
+}
+
+/**
+ * kvm_apic_page() - where the registers are, for hardware that works on them
+ * @vcpu: the vCPU, with a local APIC of ours
+ */
+hpa_t kvm_apic_page(struct kvm_vcpu *vcpu)
+{
+	return __pa(vcpu->arch.apic->core.regs);
+}
+EXPORT_SYMBOL_GPL(kvm_apic_page);
 
 unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu)
 {

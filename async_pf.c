@@ -169,8 +169,10 @@ static u32 apf_new_token(struct kvm_vcpu *vcpu)
 {
 	u32 id = ++vcpu->arch.apf.last_id & 0xfffff;
 
-	if (!id || id == 0xfffff)
-		id = vcpu->arch.apf.last_id = 1;
+	if (!id || id == 0xfffff) {
+		vcpu->arch.apf.last_id = 1;
+		id = 1;
+	}
 	return id << 12 | vcpu->vcpu_id;
 }
 
@@ -201,6 +203,7 @@ static struct async_pf *apf_alloc(struct kvm_vcpu *vcpu, gfn_t gfn, hva_t hva, b
  */
 bool kvm_async_pf(struct kvm_vcpu *vcpu, gfn_t gfn, hva_t hva, bool write)
 {
+	gpa_t flags = apf_gpa(vcpu, offsetof(struct kvm_vcpu_pv_apf_data, flags));
 	struct async_pf *apf;
 
 	static_assert(KVM_MAX_VCPU_IDS <= 1 << 12);	/* see apf_new_token() */
@@ -212,8 +215,7 @@ bool kvm_async_pf(struct kvm_vcpu *vcpu, gfn_t gfn, hva_t hva, bool write)
 	apf = apf_alloc(vcpu, gfn, hva, write);
 	if (!apf)
 		return false;
-	if (kvm_put_guest_u32(vcpu->kvm, apf_gpa(vcpu, offsetof(struct kvm_vcpu_pv_apf_data, flags)),
-			      KVM_PV_REASON_PAGE_NOT_PRESENT)) {
+	if (kvm_put_guest_u32(vcpu->kvm, flags, KVM_PV_REASON_PAGE_NOT_PRESENT)) {
 		kfree(apf);
 		return false;
 	}

@@ -1292,7 +1292,7 @@ static u64 hook_get_cr(struct x86_emulate_ctxt *ctxt, unsigned int nr)
 	case 4:
 		return kvm_read_cr4(vcpu);
 	default:
-		return vcpu->arch.cr8;
+		return kvm_get_cr8(vcpu);
 	}
 }
 

@@ -143,6 +143,7 @@ static inline bool lapic_in_kernel(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic;
 }
+
 void kvm_apic_vm_init(struct kvm *kvm);
 void kvm_apic_vm_destroy(struct kvm *kvm);
 
@@ -185,6 +186,9 @@ u64 kvm_apic_get_tscdeadline(struct kvm_vcpu *vcpu);
 void kvm_apic_set_tscdeadline(struct kvm_vcpu *vcpu, u64 data);
 void kvm_apic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8);
 unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu);
+void kvm_apic_note_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+unsigned int kvm_apic_masked_class(struct kvm_vcpu *vcpu);
+hpa_t kvm_apic_page(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr);
@@ -203,6 +207,7 @@ static inline void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
 	if (unlikely(vcpu->arch.vapic_addr))
 		kvm_apic_read_vapic(vcpu);
 }
+
 /* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
 void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */

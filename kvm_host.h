@@ -110,6 +110,7 @@
 	X(tdp_pages_mapped)	/* leaf entries made by them */		\
 	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
 	X(hypercalls)							\
+	X(ioeventfd_signals)	/* a guest's write was an eventfd's signal */ \
 	X(pause_exits)		/* PAUSE in a loop */			\
 	X(host_state_reload)	/* guest MSRs and segments swapped in */ \
 	X(fpu_reload)							\
@@ -129,7 +130,8 @@ struct kvm_vcpu_stat {
 #define KVM_VM_COUNTER_LIST(X)						\
 	X(remote_tlb_flush)						\
 	X(remote_tlb_flush_requests)					\
-	X(mmu_notifier_invalidations)
+	X(mmu_notifier_invalidations)					\
+	X(irqfd_signals)	/* an eventfd's signal was an interrupt */
 
 /* X(name): what a VM uses at the moment; it ends with the VM. */
 #define KVM_VM_GAUGE_LIST(X)						\
@@ -311,6 +313,10 @@ struct kvm_vcpu_arch {
 	unsigned long cr2;
 	unsigned long cr3;
 	unsigned long cr4, cr4_guest_owned_bits;
+	/*
+	 * The TPR's class.  If the local APIC is ours, that has the truth, which
+	 * kvm_get_cr8() tells, and this is a copy; with VMX's TPR shadow an old one.
+	 */
 	unsigned long cr8;
 	u64 pdptrs[4];
 	u64 efer;
@@ -531,7 +537,7 @@ struct kvm_arch {
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
 	int irqchip_mode;		/* enum kvm_irqchip_mode */
-	u16 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	u16 nr_user_ioapic_pins;	/* split irqchip: GSIs below are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
@@ -576,7 +582,7 @@ struct kvm {
 
 	/* eventfd.c: each file's head says how these are used */
 	struct mutex irqfds_mutex;
-	spinlock_t irqfds_lock;
+	spinlock_t irqfds_lock;				/* irqfds */
 	struct list_head irqfds;			/* irqfds_lock */
 	struct list_head resamplers;			/* irqfds_mutex */
 	struct list_head ioeventfds;			/* (s) */
@@ -680,6 +686,8 @@ struct kvm_x86_ops {
 	void (*set_interrupt_shadow)(struct kvm_vcpu *vcpu, u32 shadow);
 	bool (*get_nmi_mask)(struct kvm_vcpu *vcpu);
 	void (*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
+	/* If hardware has CR8: exit when it goes below this class; 0: never. */
+	void (*watch_tpr)(struct kvm_vcpu *vcpu, unsigned int class);
 
 	/* The run loop. */
 	void (*prepare_switch_to_guest)(struct kvm_vcpu *vcpu);	/* preemption off */
@@ -858,6 +866,8 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_IMPLICIT	BIT(5)
 /* Guest page walks only: where is it?  Nothing is forbidden, no bit of a page table is set. */
 #define KVM_FAULT_PROBE		BIT(6)
+/* An instruction's plain write, and skip_emulated_instruction() knows how long that is. */
+#define KVM_FAULT_CAN_SKIP	BIT(8)
 
 int kvm_mmu_init_vm(struct kvm *kvm);
 void kvm_mmu_uninit_vm(struct kvm *kvm);
@@ -905,6 +915,7 @@ int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
 int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
 int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu);
 void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
 int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);	/* 1/0 */
 void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr);

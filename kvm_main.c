@@ -740,11 +740,14 @@ static long kvm_vm_ioctl(struct file *filp, unsigned int ioctl, unsigned long ar
 	void __user *argp = (void __user *)arg;
 	union {
 		struct kvm_userspace_memory_region mem;
+		struct kvm_userspace_memory_region2 mem2;
 		struct kvm_dirty_log log;
 		struct kvm_clear_dirty_log clear;
 		struct kvm_enable_cap cap;
 	} u;
 
+	BUILD_BUG_ON(offsetofend(typeof(u.mem), userspace_addr) !=
+		     offsetof(typeof(u.mem2), guest_memfd_offset));
 	if (kvm_wrong_mm_or_dead(kvm))
 		return -EIO;
 
@@ -759,6 +762,11 @@ static long kvm_vm_ioctl(struct file *filp, unsigned int ioctl, unsigned long ar
 		return kvm_vm_ioctl_enable_cap(kvm, &u.cap);
 	case KVM_SET_USER_MEMORY_REGION:
 		if (copy_from_user(&u.mem, argp, sizeof(u.mem)))
+			return -EFAULT;
+		return kvm_vm_ioctl_set_memory_region(kvm, &u.mem);
+	case KVM_SET_USER_MEMORY_REGION2:
+		/* It begins like the first, and the rest is for KVM_MEM_GUEST_MEMFD. */
+		if (copy_from_user(&u.mem2, argp, sizeof(u.mem2)))
 			return -EFAULT;
 		return kvm_vm_ioctl_set_memory_region(kvm, &u.mem);
 	case KVM_GET_DIRTY_LOG:

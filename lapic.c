@@ -465,6 +465,23 @@ int lapic_pending(const struct lapic *l)
 }
 
 /**
+ * lapic_masked_by_tpr() - does an interrupt wait for nothing but a lower TPR?
+ * @l: the APIC
+ *
+ * Return: its class; 0: no.
+ */
+u8 lapic_masked_by_tpr(const struct lapic *l)
+{
+	int irr = highest_vector(l, APIC_IRR), isr;
+
+	if (irr < 0 || l->mode == LAPIC_DISABLED ||
+	    (irr & 0xf0) > (lapic_get(l, APIC_TASKPRI) & 0xf0))
+		return 0;
+	isr = lapic_highest_isr(l);
+	return isr < 0 || (irr & 0xf0) > (isr & 0xf0) ? irr >> 4 : 0;
+}
+
+/**
  * lapic_ack() - the CPU takes the interrupt
  * @l: the APIC; the vCPU's thread
  *

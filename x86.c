@@ -122,6 +122,7 @@ static const struct {
 	int value;
 } kvm_constant_caps[] = {
 	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_USER_MEMORY2, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_NR_MEMSLOTS, KVM_USER_MEM_SLOTS },
@@ -750,14 +751,14 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	struct kvm_vcpu_arch *arch = &vcpu->arch;
 
 	if (lapic_in_kernel(vcpu) &&
-	    (kvm_apic_has_events(vcpu) || kvm_apic_timer_pending(vcpu) ||
-	     test_bit(KVM_REQ_APF_READY, &vcpu->requests)))
+	    (kvm_apic_has_events(vcpu) || kvm_apic_timer_pending(vcpu)))
 		return true;
 	if (arch->mp_state == KVM_MP_STATE_UNINITIALIZED ||
 	    arch->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return false;
 	if (arch->exception.pending || kvm_event_needs_reinjection(vcpu) ||
-	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted))
+	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted) ||
+	    test_bit(KVM_REQ_APF_READY, &vcpu->requests))
 		return true;
 	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
 	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
@@ -779,8 +780,8 @@ static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
  */
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
-	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !kvm_cpu_has_interrupt(vcpu) &&
+	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) &&
+	       !vcpu->arch.exception.pending && !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
@@ -905,6 +906,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		leave_soon = kvm_inject_events(vcpu);
 		if (window)
 			kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
+		if (lapic_in_kernel(vcpu))
+			kvm_x86_ops.watch_tpr(vcpu, kvm_apic_masked_class(vcpu));
 		kvm_pv_eoi_offer(vcpu);
 	}
 	kvm_x86_ops.prepare_switch_to_guest(vcpu);
@@ -964,6 +967,7 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
  * comes.  Signals are the caller's.  Returns 1.
  */
 static int vcpu_wait(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
 	vcpu->arch.at_rest = true;
@@ -1020,7 +1024,7 @@ static void post_kvm_run_save(struct kvm_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(kvm_get_rflags(vcpu) & X86_EFLAGS_IF);
-	run->cr8 = vcpu->arch.cr8;
+	run->cr8 = kvm_get_cr8(vcpu);
 	run->apic_base = vcpu->arch.apic_base;
 	run->ready_for_interrupt_injection =
 		kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL ||
@@ -1423,6 +1427,11 @@ int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 	else
 		vcpu->arch.cr8 = cr8;
 	return 0;
+}
+
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu)
+{
+	return lapic_in_kernel(vcpu) ? kvm_apic_get_cr8(vcpu) : vcpu->arch.cr8;
 }
 
 /**

@@ -24,6 +24,7 @@ static const struct known {
 	  "not there, and says so" },
 	{ "cap 143 * | 6", "HLT and PAUSE are all that can be left to the guest" },
 	{ "cap 188 * | 7", "KVM forgets two of the three reasons that it knows" },
+	{ "cap 231 * | 1", "of Linux 6.8" },
 	{ "cap 213 * | 121", "the quirks that are there" },
 	{ "enable* @(182|193|197|201|206|220) * | -22", "not there" },
 	{ "enable* 143 @(1|3|7|8) * | -22", "MWAIT and C-states stay KVM's" },

@@ -47,6 +47,7 @@
  *
  * Left out: SMI; posted interrupts and APIC virtualization by hardware.
  */
+#include <linux/export.h>
 #include <linux/hrtimer.h>
 #include <linux/kvm.h>
 #include <linux/math64.h>
@@ -73,7 +74,6 @@ enum { APIC_EVENT_INIT, APIC_EVENT_SIPI };
  * @timer_pending: it has fired, and the interrupt is still to be delivered
  * @pending_events: INIT and SIPI that wait
  * @sipi_vector: where the CPU starts; of the last SIPI
- * @vapic_addr:	guest-physical address of the TPR that a patched guest uses; 0: none
  */
 struct kvm_lapic {
 	struct lapic core;
@@ -83,7 +83,6 @@ struct kvm_lapic {
 	atomic_t timer_pending;
 	unsigned long pending_events;
 	u8 sipi_vector;
-	gpa_t vapic_addr;
 };
 
 static_assert(LAPIC_PAGE_SIZE == KVM_APIC_REG_SIZE);
@@ -800,6 +799,32 @@ static void apic_tell_eoi(struct kvm_vcpu *vcpu, u8 vector, bool level)
 	}
 }
 
+/**
+ * kvm_apic_sw_enabled() - would it take an interrupt?
+ * @vcpu: the vCPU
+ */
+bool kvm_apic_sw_enabled(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.apic && lapic_sw_enabled(&vcpu->arch.apic->core);
+}
+
+/**
+ * kvm_apic_eoi_is_private() - may the guest's next EOI become known later?
+ * @vcpu: loaded vCPU
+ *
+ * Return: true if it is of no interest to anybody but the guest.
+ */
+bool kvm_apic_eoi_is_private(struct kvm_vcpu *vcpu)
+{
+	struct kvm_lapic *apic = vcpu->arch.apic;
+	int vector;
+
+	if (!apic || apic->core.mode == LAPIC_DISABLED)
+		return false;
+	vector = lapic_sole_edge(&apic->core);
+	return vector >= 0 && !test_bit(vector, vcpu->arch.ioapic_handled_vectors);
+}
+
 /* CR8 and the TPR are one register; the copy is for the vendors. */
 static void apic_mirror_tpr(struct kvm_vcpu *vcpu)
 {
@@ -820,6 +845,18 @@ static void apic_do_effects(struct kvm_vcpu *vcpu, const struct lapic_effect *e)
 		kvm_irq_delivery_to_apic(vcpu->kvm, vcpu, &e->irq);
 	if (e->what & LAPIC_DO_EVENT)
 		kvm_make_request(KVM_REQ_EVENT, vcpu);
+}
+
+/**
+ * kvm_apic_eoi() - the guest has made an EOI without a write to the register
+ * @vcpu: loaded vCPU with a local APIC of ours
+ */
+void kvm_apic_eoi(struct kvm_vcpu *vcpu)
+{
+	struct lapic_effect e = {};
+
+	lapic_eoi(&vcpu->arch.apic->core, &e);
+	apic_do_effects(vcpu, &e);
 }
 
 /**
@@ -935,6 +972,41 @@ void kvm_apic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8)
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
 
+/**
+ * kvm_apic_note_cr8() - the guest has written CR8 without an exit
+ * @vcpu: the vCPU, with a local APIC of ours; any context of its thread
+ * @cr8: 0..15
+ *
+ * If an interrupt waited for that there was an exit, so there is nothing to look for.
+ */
+void kvm_apic_note_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
+{
+	lapic_set_tpr(&vcpu->arch.apic->core, cr8);
+	vcpu->arch.cr8 = cr8;
+}
+EXPORT_SYMBOL_GPL(kvm_apic_note_cr8);
+
+/**
+ * kvm_apic_masked_class() - the class of an interrupt that only the TPR keeps out
+ * @vcpu: loaded vCPU with a local APIC of ours
+ *
+ * Return: 1..15, 0: there is none.
+ */
+unsigned int kvm_apic_masked_class(struct kvm_vcpu *vcpu)
+{
+	return lapic_masked_by_tpr(&vcpu->arch.apic->core);
+}
+
+/**
+ * kvm_apic_page() - where the registers are, for hardware that works on them
+ * @vcpu: the vCPU, with a local APIC of ours
+ */
+hpa_t kvm_apic_page(struct kvm_vcpu *vcpu)
+{
+	return __pa(vcpu->arch.apic->core.regs);
+}
+EXPORT_SYMBOL_GPL(kvm_apic_page);
+
 unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu)
 {
 	return lapic_get(&vcpu->arch.apic->core, APIC_TASKPRI) >> 4;
@@ -1041,40 +1113,34 @@ int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr)
 		return -EINVAL;
 	if (addr && kvm_read_guest(vcpu->kvm, addr, &word, sizeof(word)))
 		return -EFAULT;
-	vcpu->arch.apic->vapic_addr = addr;
+	vcpu->arch.vapic_addr = addr;
 	return 0;
 }
 
 /**
- * kvm_apic_sync_to_vapic() - before an entry: let the guest see what waits
- * @vcpu: loaded vCPU; kvm->srcu held, may sleep
+ * kvm_apic_write_vapic() - before an entry: let the guest see what waits
+ * @vcpu: loaded vCPU with that word; kvm->srcu held, may sleep
  *
  * The memory may be gone since: then so is the patched code.
  */
-void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu)
+void kvm_apic_write_vapic(struct kvm_vcpu *vcpu)
 {
-	struct kvm_lapic *apic = vcpu->arch.apic;
-	u32 word;
+	u32 word = lapic_vapic_word(&vcpu->arch.apic->core);
 
-	if (likely(!apic || !apic->vapic_addr))
-		return;
-	word = lapic_vapic_word(&apic->core);
-	kvm_write_guest(vcpu->kvm, apic->vapic_addr, &word, sizeof(word));
+	kvm_write_guest(vcpu->kvm, vcpu->arch.vapic_addr, &word, sizeof(word));
 }
 
 /**
- * kvm_apic_sync_from_vapic() - after an exit: the TPR may have changed
- * @vcpu: loaded vCPU; kvm->srcu held, may sleep
+ * kvm_apic_read_vapic() - after an exit: the TPR may have changed
+ * @vcpu: loaded vCPU with that word; kvm->srcu held, may sleep
  */
-void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
+void kvm_apic_read_vapic(struct kvm_vcpu *vcpu)
 {
 	struct kvm_lapic *apic = vcpu->arch.apic;
 	struct lapic_effect e = {};
 	u8 tpr;
 
-	if (likely(!apic || !apic->vapic_addr))
-		return;
-	if (kvm_read_guest(vcpu->kvm, apic->vapic_addr, &tpr, sizeof(tpr)) ||
+	if (kvm_read_guest(vcpu->kvm, vcpu->arch.vapic_addr, &tpr, sizeof(tpr)) ||
 	    tpr == lapic_get(&apic->core, APIC_TASKPRI))
 		return;
 	lapic_write(&apic->core, APIC_TASKPRI, tpr, ktime_get_ns(), &e);

@@ -433,4 +433,13 @@ int x86_emulate_insn(struct x86_emulate_ctxt *ctxt);
  */
 unsigned int x86_insn_len(struct x86_emulate_ctxt *ctxt);
 
+/**
+ * x86_insn_has_modrm() - does a ModRM byte say where the first operand in memory is?
+ * @ctxt: with the instruction under emulation, decoded: in a hook
+ */
+static inline bool x86_insn_has_modrm(const struct x86_emulate_ctxt *ctxt)
+{
+	return ctxt->d.has_modrm;
+}
+
 #endif /* MINIKVM_EMULATE_H */

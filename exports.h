@@ -51,6 +51,9 @@
 #define kvm_io_bus_write		mkvm_io_bus_write
 #define kvm_irqchip_mode		mkvm_irqchip_mode
 
+#define kvm_apic_note_cr8		mkvm_apic_note_cr8
+#define kvm_apic_page			mkvm_apic_page
+
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
 #define kvm_emulate_mov_dr		mkvm_emulate_mov_dr
 #define kvm_emulate_undecoded_mov_dr	mkvm_emulate_undecoded_mov_dr

@@ -122,6 +122,8 @@ struct io_paging {
  * @nr_translations: how many were looked up; more than fit push out the oldest
  * @rip:	RIP at the exit to userspace: another one later cancels
  * @gpa:	what hardware says was accessed, or INVALID_GPA
+ * @unplaced:	KVM_FAULT_READ or WRITE: that is the gpa of the operand, whose linear
+ *		address hardware did not tell; 0 once an operand was looked up
  * @rflags:	before the instruction, a debugger's TF included, for the trap at
  *		its end
  * @error:	why a hook could not do its part, if it is KVM_RUN's errno
@@ -149,6 +151,7 @@ struct kvm_io_state {
 	unsigned int nr_translations;
 	unsigned long rip;
 	gpa_t gpa;
+	u32 unplaced;
 	unsigned long rflags;
 	int error;
 	bool tpr_lowered;
@@ -208,6 +211,7 @@ static void io_forget(struct kvm_io_state *io)
 static void io_forget_translations(struct kvm_io_state *io)
 {
 	io->nr_translations = 0;
+	io->unplaced = 0;
 	io->ctxt.fetched = 0;
 }
 
@@ -782,6 +786,7 @@ static int io_emulate(struct kvm_vcpu *vcpu)
 /* The exit itself tells one translation, mostly the only one that will be needed. */
 static void io_note_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 {
+	u32 type = access & KVM_FAULT_WRITE ? KVM_FAULT_WRITE : KVM_FAULT_READ;
 	struct kvm_io_state *io = vcpu->arch.io;
 
 	/*
@@ -789,10 +794,12 @@ static void io_note_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	 * itself with a supervisor's rights, such as a look into the TSS.  And a
 	 * read says nothing about the right to write.
 	 */
-	if (!(access & KVM_FAULT_GVA_VALID) || (access & KVM_FAULT_EXEC) || io->ctxt.cpl == 3)
+	if ((access & KVM_FAULT_EXEC) || io->ctxt.cpl == 3)
 		return;
-	io_note_translation(io, vcpu->arch.fault_gva, gpa,
-			    access & KVM_FAULT_WRITE ? KVM_FAULT_WRITE : KVM_FAULT_READ);
+	if (access & KVM_FAULT_GVA_VALID)
+		io_note_translation(io, vcpu->arch.fault_gva, gpa, type);
+	else if (access & KVM_FAULT_GVA_UNKNOWN)
+		io->unplaced = type;
 }
 
 /**
@@ -899,6 +906,25 @@ static int hook_page_fault(struct x86_emulate_ctxt *ctxt, const struct x86_excep
 	return X86EMUL_FAULT;
 }
 
+/*
+ * Is it the operand for which hardware told a gpa, but no linear address?  If the
+ * first operand that is looked up is for the same kind of access, at the same place
+ * in its page, and the instruction's only explicit one.  What it accesses without a
+ * ModRM byte to say so (strings, the stack) can be two places that look alike.
+ */
+static gpa_t io_place_fault(struct kvm_io_state *io, u64 linear, u32 access)
+{
+	u32 type = io->unplaced;
+
+	if (likely(!type) || (access & (KVM_FAULT_EXEC | KVM_FAULT_IMPLICIT)))
+		return INVALID_GPA;
+	io->unplaced = 0;
+	if (access != type || !x86_insn_has_modrm(&io->ctxt) ||
+	    offset_in_page(linear) != offset_in_page(io->gpa))
+		return INVALID_GPA;
+	return io->gpa;
+}
+
 static gpa_t hook_walk(struct kvm_vcpu *vcpu, u64 linear, u32 access, struct x86_exception *e)
 {
 	struct kvm_io_state *io = vcpu->arch.io;
@@ -911,7 +937,9 @@ static gpa_t hook_walk(struct kvm_vcpu *vcpu, u64 linear, u32 access, struct x86
 		if (t->linear == (linear & PAGE_MASK) && t->access == access)
 			return t->gpa + offset_in_page(linear);
 
-	gpa = kvm_mmu_gva_to_gpa(vcpu, linear, access, e);
+	gpa = io_place_fault(io, linear, access);
+	if (gpa == INVALID_GPA)
+		gpa = kvm_mmu_gva_to_gpa(vcpu, linear, access, e);
 	if (gpa == INVALID_GPA)
 		return gpa;
 	io_note_translation(io, linear, gpa, access);
@@ -1264,7 +1292,7 @@ static u64 hook_get_cr(struct x86_emulate_ctxt *ctxt, unsigned int nr)
 	case 4:
 		return kvm_read_cr4(vcpu);
 	default:
-		return vcpu->arch.cr8;
+		return kvm_get_cr8(vcpu);
 	}
 }
 

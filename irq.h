@@ -143,6 +143,7 @@ static inline bool lapic_in_kernel(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic;
 }
+
 void kvm_apic_vm_init(struct kvm *kvm);
 void kvm_apic_vm_destroy(struct kvm *kvm);
 
@@ -158,6 +159,9 @@ int kvm_apic_set_irq(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
 bool kvm_apic_match_dest(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
 /* Is the vector in ISR or IRR: will its EOI come?  Any context. */
 bool kvm_apic_pending_eoi(struct kvm_vcpu *vcpu, int vector);
+bool kvm_apic_sw_enabled(struct kvm_vcpu *vcpu);	/* it accepts fixed interrupts */
+bool kvm_apic_eoi_is_private(struct kvm_vcpu *vcpu);	/* nobody waits for the next one */
+void kvm_apic_eoi(struct kvm_vcpu *vcpu);		/* made in pv.c's way */
 bool kvm_apic_accept_pic_intr(struct kvm_vcpu *vcpu);	/* is LINT0 open for ExtINT? */
 int kvm_apic_has_interrupt(struct kvm_vcpu *vcpu);	/* vector above PPR, or -1 */
 int kvm_apic_ack_interrupt(struct kvm_vcpu *vcpu);	/* IRR to ISR: vector, or -1 */
@@ -182,12 +186,28 @@ u64 kvm_apic_get_tscdeadline(struct kvm_vcpu *vcpu);
 void kvm_apic_set_tscdeadline(struct kvm_vcpu *vcpu, u64 data);
 void kvm_apic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8);
 unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu);
+void kvm_apic_note_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+unsigned int kvm_apic_masked_class(struct kvm_vcpu *vcpu);
+hpa_t kvm_apic_page(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr);
 /* Around each entry; kvm->srcu held, may sleep.  Nothing to do for most guests. */
-void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu);
-void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu);
+void kvm_apic_write_vapic(struct kvm_vcpu *vcpu);
+void kvm_apic_read_vapic(struct kvm_vcpu *vcpu);
+/* Around each stay in the guest. */
+static inline void kvm_apic_sync_to_vapic(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->arch.vapic_addr))
+		kvm_apic_write_vapic(vcpu);
+}
+
+static inline void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->arch.vapic_addr))
+		kvm_apic_read_vapic(vcpu);
+}
+
 /* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
 void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */

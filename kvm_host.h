@@ -52,6 +52,7 @@
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
+#include <asm/kvm_para.h>
 #include <asm/mtrr.h>
 #include <asm/processor.h>
 #include <asm/trapnr.h>
@@ -109,6 +110,7 @@
 	X(tdp_pages_mapped)	/* leaf entries made by them */		\
 	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
 	X(hypercalls)							\
+	X(ioeventfd_signals)	/* a guest's write was an eventfd's signal */ \
 	X(pause_exits)		/* PAUSE in a loop */			\
 	X(host_state_reload)	/* guest MSRs and segments swapped in */ \
 	X(fpu_reload)							\
@@ -128,7 +130,8 @@ struct kvm_vcpu_stat {
 #define KVM_VM_COUNTER_LIST(X)						\
 	X(remote_tlb_flush)						\
 	X(remote_tlb_flush_requests)					\
-	X(mmu_notifier_invalidations)
+	X(mmu_notifier_invalidations)					\
+	X(irqfd_signals)	/* an eventfd's signal was an interrupt */
 
 /* X(name): what a VM uses at the moment; it ends with the VM. */
 #define KVM_VM_GAUGE_LIST(X)						\
@@ -310,6 +313,10 @@ struct kvm_vcpu_arch {
 	unsigned long cr2;
 	unsigned long cr3;
 	unsigned long cr4, cr4_guest_owned_bits;
+	/*
+	 * The TPR's class.  If the local APIC is ours, that has the truth, which
+	 * kvm_get_cr8() tells, and this is a copy; with VMX's TPR shadow an old one.
+	 */
 	unsigned long cr8;
 	u64 pdptrs[4];
 	u64 efer;
@@ -352,11 +359,13 @@ struct kvm_vcpu_arch {
 	u64 arch_capabilities;
 	u64 msr_platform_info;
 	u64 msr_misc_features_enables;
+	u64 msr_power_ctl;
 	u64 hwcr;
 	u64 osvw_id_length, osvw_status;
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	gpa_t vapic_addr;	/* of the TPR that a patched guest uses; 0: there is none */
 	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
 	DECLARE_BITMAP(ioapic_handled_vectors, 256);
 	u8 pending_ioapic_eoi;		/* KVM_REQ_IOAPIC_EOI_EXIT's */
@@ -385,6 +394,20 @@ struct kvm_vcpu_arch {
 	bool steal_marked;
 	bool at_rest;		/* x86.c: nothing for the guest is half done */
 	bool pv_unhalted;
+	/* pv.c: PV EOI; the guest's word says that it need not write the register */
+	u64 pv_eoi_msr;
+	bool pv_eoi_offered;
+
+	/* async_pf.c: its MSRs, what the guest waits for, what it was told last */
+	struct {
+		u64 msr_en;
+		u8 vector;
+		bool ready_pending;	/* a token that is not acknowledged */
+		bool wake_all;		/* the next token is ~0 */
+		u32 last_id;
+		unsigned int nr;
+		struct list_head pages;
+	} apf;
 
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
@@ -441,6 +464,7 @@ enum kvm_request {
 	KVM_REQ_MASTER_CLOCK,	/* kvm_pvclock_check_master() */
 	KVM_REQ_CLOCK_UPDATE,	/* kvm_pvclock_update() */
 	KVM_REQ_STEAL_UPDATE,	/* kvm_steal_time_update() */
+	KVM_REQ_APF_READY,	/* kvm_async_pf_ready() */
 	KVM_REQ_CLOCK_HOLD,	/* stay out: whoever made it takes it back, see pvclock.c */
 	KVM_REQ_VM_DEAD,
 };
@@ -512,7 +536,7 @@ struct kvm_arch {
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
 	int irqchip_mode;		/* enum kvm_irqchip_mode */
-	u16 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	u16 nr_user_ioapic_pins;	/* split irqchip: GSIs below are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
@@ -557,7 +581,7 @@ struct kvm {
 
 	/* eventfd.c: each file's head says how these are used */
 	struct mutex irqfds_mutex;
-	spinlock_t irqfds_lock;
+	spinlock_t irqfds_lock;				/* irqfds */
 	struct list_head irqfds;			/* irqfds_lock */
 	struct list_head resamplers;			/* irqfds_mutex */
 	struct list_head ioeventfds;			/* (s) */
@@ -659,6 +683,8 @@ struct kvm_x86_ops {
 	void (*set_interrupt_shadow)(struct kvm_vcpu *vcpu, u32 shadow);
 	bool (*get_nmi_mask)(struct kvm_vcpu *vcpu);
 	void (*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
+	/* If hardware has CR8: exit when it goes below this class; 0: never. */
+	void (*watch_tpr)(struct kvm_vcpu *vcpu, unsigned int class);
 
 	/* The run loop. */
 	void (*prepare_switch_to_guest)(struct kvm_vcpu *vcpu);	/* preemption off */
@@ -831,10 +857,14 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_USER		BIT(3)	/* guest page walks only: CPL 3 */
 /* The access was of a translated gva (arch.fault_gva), not of the guest's page tables. */
 #define KVM_FAULT_GVA_VALID	BIT(4)
+/* The same, but hardware does not say which gva. */
+#define KVM_FAULT_GVA_UNKNOWN	BIT(7)
 /* Guest page walks only: a supervisor's access by hardware itself, such as to the GDT. */
 #define KVM_FAULT_IMPLICIT	BIT(5)
 /* Guest page walks only: where is it?  Nothing is forbidden, no bit of a page table is set. */
 #define KVM_FAULT_PROBE		BIT(6)
+/* An instruction's plain write, and skip_emulated_instruction() knows how long that is. */
+#define KVM_FAULT_CAN_SKIP	BIT(8)
 
 int kvm_mmu_init_vm(struct kvm *kvm);
 void kvm_mmu_uninit_vm(struct kvm *kvm);
@@ -882,6 +912,7 @@ int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
 int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
 int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu);
 void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
 int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);	/* 1/0 */
 void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr);
@@ -1081,7 +1112,28 @@ void kvm_pv_trim_cpuid(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, 
 void kvm_steal_time_update(struct kvm_vcpu *vcpu);
 void kvm_steal_time_load(struct kvm_vcpu *vcpu);	/* preemption off in both */
 void kvm_steal_time_put(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu);
+void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
+
+/* async_pf.c */
+int kvm_async_pf_init(void);
+void kvm_async_pf_exit(void);
+void kvm_async_pf_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_async_pf_vcpu_destroy(struct kvm_vcpu *vcpu);
+void kvm_async_pf_vcpu_reset(struct kvm_vcpu *vcpu);
+int kvm_async_pf_set_en(struct kvm_vcpu *vcpu, u64 data);
+int kvm_async_pf_set_int(struct kvm_vcpu *vcpu, u64 data);
+void kvm_async_pf_ack(struct kvm_vcpu *vcpu, u64 data);
+bool kvm_async_pf(struct kvm_vcpu *vcpu, gfn_t gfn, hva_t hva, bool write);
+void kvm_async_pf_ready(struct kvm_vcpu *vcpu);
+static inline bool kvm_apf_enabled(struct kvm_vcpu *vcpu)
+{
+	const u64 mode = KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_DELIVERY_AS_INT;
+
+	return unlikely((vcpu->arch.apf.msr_en & mode) == mode);
+}
+
 int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* Of msr.c's table: 0, or 1: #GP. */
 int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
@@ -1154,6 +1206,19 @@ void kvm_restore_host_debugregs(struct kvm_vcpu *vcpu);	/* interrupts off, after
 int kvm_handle_debug_exit(struct kvm_vcpu *vcpu, unsigned long dr6, bool is_bp, u32 insn_len);
 /* After an emulated instruction: is a step or breakpoint due?  1, or 0: debug exit. */
 int kvm_debug_after_insn(struct kvm_vcpu *vcpu, unsigned long old_rflags);
+
+/* ---- ud.c ---- */
+
+#define KVM_VMCALL_BYTE		0xc1	/* VMCALL is 0F 01 C1, VMMCALL 0F 01 D9 */
+#define KVM_VMMCALL_BYTE	0xd9
+
+/* Does the VM want the other vendor's hypercall mended, and so #UD's exits? */
+static inline bool kvm_fixes_hypercalls(struct kvm *kvm)
+{
+	return !(READ_ONCE(kvm->arch.disabled_quirks) & KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+}
+
+int kvm_handle_ud(struct kvm_vcpu *vcpu, u8 own);
 
 /* ---- stats.c ---- */
 

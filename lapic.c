@@ -465,6 +465,23 @@ int lapic_pending(const struct lapic *l)
 }
 
 /**
+ * lapic_masked_by_tpr() - does an interrupt wait for nothing but a lower TPR?
+ * @l: the APIC
+ *
+ * Return: its class; 0: no.
+ */
+u8 lapic_masked_by_tpr(const struct lapic *l)
+{
+	int irr = highest_vector(l, APIC_IRR), isr;
+
+	if (irr < 0 || l->mode == LAPIC_DISABLED ||
+	    (irr & 0xf0) > (lapic_get(l, APIC_TASKPRI) & 0xf0))
+		return 0;
+	isr = lapic_highest_isr(l);
+	return isr < 0 || (irr & 0xf0) > (isr & 0xf0) ? irr >> 4 : 0;
+}
+
+/**
  * lapic_ack() - the CPU takes the interrupt
  * @l: the APIC; the vCPU's thread
  *
@@ -499,6 +516,29 @@ void lapic_eoi(struct lapic *l, struct lapic_effect *e)
 	e->what |= LAPIC_DO_EVENT | LAPIC_DO_EOI;
 	e->eoi_vector = vector;
 	e->eoi_level = test_vector(l, APIC_TMR, vector);
+}
+
+/**
+ * lapic_sole_edge() - would the next EOI change nothing but the ISR?
+ * @l: the APIC; the vCPU's thread
+ *
+ * So it is when one interrupt is in service, edge-triggered, and none waits.
+ *
+ * Return: its vector, or -1.
+ */
+int lapic_sole_edge(const struct lapic *l)
+{
+	int isr = highest_vector(l, APIC_ISR), word;
+
+	if (isr < 0 || test_vector(l, APIC_TMR, isr) || highest_vector(l, APIC_IRR) >= 0)
+		return -1;
+	if (lapic_get(l, vector_reg(APIC_ISR, isr)) != vector_bit(isr))
+		return -1;
+	for (word = 0; word < isr / 32; word++) {
+		if (lapic_get(l, APIC_ISR + word * 0x10))
+			return -1;
+	}
+	return isr;
 }
 
 /**

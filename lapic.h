@@ -133,8 +133,10 @@ u8 lapic_ppr(const struct lapic *l);
 bool lapic_vector_active(const struct lapic *l, u8 vector);
 int lapic_highest_isr(const struct lapic *l);
 int lapic_pending(const struct lapic *l);
+u8 lapic_masked_by_tpr(const struct lapic *l);
 int lapic_ack(struct lapic *l);
 void lapic_eoi(struct lapic *l, struct lapic_effect *e);
+int lapic_sole_edge(const struct lapic *l);
 u32 lapic_vapic_word(const struct lapic *l);
 bool lapic_extint_open(const struct lapic *l);
 

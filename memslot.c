@@ -76,7 +76,8 @@
  * to read; kvm->mmu_lock for the hva tree, EPT entries and the fetching of dirty
  * words.
  *
- * Left out: the dirty ring, guest_memfd, KVM_MEM_USERFAULT.
+ * Left out: the dirty ring, guest_memfd (so KVM_SET_USER_MEMORY_REGION2 does what the
+ * first one does), KVM_MEM_USERFAULT.
  */
 #include <linux/bitmap.h>
 #include <linux/cache.h>
@@ -824,6 +825,10 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
  * kvm_memslots_destroy() - free the slots of a VM that nobody can reach any more
  * @kvm: the VM
  *
+ * The tree leaves RCU mode first: in that mode Linux 6.1's mtree_destroy() leaves a deep
+ * tree to mt_free_walk(), a path that nothing in Linux takes (exit_mmap() leaves RCU
+ * mode too), and which follows what is no pointer: an oops with 32764 slots.
+ *
  * Context: after kvm_mmu_uninit_vm(): no EPT entry, no MMU notifier.
  */
 void kvm_memslots_destroy(struct kvm *kvm)
@@ -838,6 +843,7 @@ void kvm_memslots_destroy(struct kvm *kvm)
 		xa_for_each(&slots->by_id, id, slot)
 			memslot_free(slot, NULL);
 		xa_destroy(&slots->by_id);
+		mt_clear_in_rcu(&slots->by_gfn);
 		mtree_destroy(&slots->by_gfn);
 	}
 }

@@ -9,7 +9,8 @@
  *
  *	exit: EPT violation at gpa
  *	  kvm_mmu_page_fault()
- *	    gfn -> slot			no slot: an MMIO exit (io.c)
+ *	    gfn -> slot			no slot: an MMIO exit (io.c), unless an ioeventfd
+ *					wants to know only that somebody wrote there
  *	    fast_fault()		the entry is there by now, or is read-only
  *					for the dirty log's sake: done
  *	    slot -> hva -> host page	host_page_get(); may sleep, may swap in
@@ -81,6 +82,7 @@
 
 #include "kvm_host.h"
 #include "guest_walk.h"
+#include "irq.h"
 #include "trace.h"
 
 static bool large_pages = true;
@@ -754,6 +756,9 @@ int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	trace_minikvm_page_fault(vcpu, gpa, access);
 	f.slot = gfn_to_memslot(kvm, f.gfn);
 	may_write = f.slot && !(f.slot->flags & KVM_MEM_READONLY);
+	if (!f.slot && (access & KVM_FAULT_CAN_SKIP) &&
+	    !kvm_io_bus_write(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, NULL))
+		return kvm_skip_emulated_instruction(vcpu);
 	if (!f.slot || (f.write && !may_write))
 		return kvm_emulate_mmio(vcpu, gpa, access);
 	if (fast_fault(&f))
@@ -764,6 +769,10 @@ int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	f.hva = gfn_to_hva_memslot(f.slot, f.gfn);
 	f.seq = READ_ONCE(kvm->mmu_invalidate_seq);
 	smp_rmb();	/* the lookup comes after: see fault_is_stale() */
+
+	/* The guest may have better to do than to wait for a slow page. */
+	if (kvm_apf_enabled(vcpu) && kvm_async_pf(vcpu, f.gfn, f.hva, f.write))
+		return 1;
 
 	r = host_page_get(f.hva, f.write, may_write, &f.host);
 	if (r == -EHWPOISON)

@@ -636,6 +636,8 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* KVM's own: pv.c. */
 	PV(MSR_KVM_WALL_CLOCK), PV(MSR_KVM_SYSTEM_TIME),
 	PV(MSR_KVM_WALL_CLOCK_NEW), PV(MSR_KVM_SYSTEM_TIME_NEW), PV(MSR_KVM_STEAL_TIME),
+	PV(MSR_KVM_PV_EOI_EN), PV(MSR_KVM_ASYNC_PF_EN), PV(MSR_KVM_ASYNC_PF_INT),
+	PV(MSR_KVM_ASYNC_PF_ACK),
 
 	/* Intel's, touched without a look at CPUID. */
 	CONST(MSR_IA32_PLATFORM_ID, 1, 0),
@@ -650,7 +652,7 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	CONST(MSR_IA32_PERF_STATUS, 1, 1000 | 4ULL << 40),/* frequency, "bus ratio" */
 	CONST(MSR_IA32_PERF_CTL, 1, 0),
 	CONST(MSR_IA32_LASTBRANCHFROMIP, 4, 0),		/* and TOIP, INTFROMIP, INTTOIP */
-	CONST(MSR_IA32_POWER_CTL, 1, 0),
+	ROW(MSR_IA32_POWER_CTL, FIELD(msr_power_ctl), .flags = MSR_LISTED),
 	CONST(MSR_RAPL_POWER_UNIT, 1, 0),
 	CONST(MSR_PKG_ENERGY_STATUS, 1, 0),
 	CONST(MSR_DRAM_ENERGY_STATUS, 1, 0),

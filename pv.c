@@ -15,12 +15,9 @@
  * then a feature that the guest's CPUID does not show is not there for it (#GP,
  * KVM_ENOSYS).  The VMM itself may always get and set the MSRs.
  *
- * The clock is pvclock.c's.
+ * The clock is pvclock.c's, asynchronous page faults are async_pf.c's.
  *
  * Locks: all of it is vcpu->mutex's, but pv_unhalted, which any vCPU may set.
- *
- * Left out: PV EOI and asynchronous page faults; VMCALL on AMD's processors and VMMCALL
- * on Intel's are #UD, and are not patched (KVM_X86_QUIRK_FIX_HYPERCALL_INSN).
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
@@ -33,7 +30,9 @@
 /* ---- who may use what ---- */
 
 /* What a local APIC of ours does. */
-#define NEEDS_LAPIC	(BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI))
+#define NEEDS_LAPIC	(BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI) | \
+			 BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_ASYNC_PF) | \
+			 BIT(KVM_FEATURE_ASYNC_PF_INT))
 
 /**
  * kvm_pv_supported_features() - EAX of leaf KVM_CPUID_FEATURES, as far as it works here
@@ -194,9 +193,9 @@ void kvm_steal_time_update(struct kvm_vcpu *vcpu)
 	st.version = (st.version + 1) | 1;
 	if (kvm_put_guest_u32(kvm, version, st.version))
 		return;
-	smp_wmb();
+	smp_wmb();	/* as in pvclock.c's write_time_info() */
 	kvm_write_guest(kvm, gpa, &st.steal, sizeof(st.steal));
-	smp_wmb();
+	smp_wmb();	/* likewise */
 	kvm_put_guest_u32(kvm, version, st.version + 1);
 }
 
@@ -233,6 +232,75 @@ void kvm_steal_time_put(struct kvm_vcpu *vcpu)
 	srcu_read_unlock(&vcpu->kvm->srcu, idx);
 }
 
+/* ---- PV EOI ---- */
+
+/*
+ * To write the APIC's EOI register costs an exit.  Where nothing would come of it but a
+ * bit cleared in the ISR, we set bit 0 of a word that the guest shares with us, before
+ * the guest is entered.  A guest that finds it set clears it instead (one instruction, as
+ * we may come in between), and after the next exit, whatever its cause, we see that:
+ *
+ *	arch.pv_eoi_offered	the bit
+ *	no			0	the guest uses the register
+ *	yes			1	it may use the bit, and has not done so yet
+ *	yes			0	it has: kvm_apic_eoi()
+ *
+ * The offer is taken back after each exit, so nobody sees an ISR that is out of date, and
+ * what the VMM saves is complete.  It is made anew with the next injection.  A vector
+ * that comes meanwhile, and needs the EOI to get through, kicks the vCPU out.
+ */
+static gpa_t pv_eoi_gpa(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.pv_eoi_msr & ~(u64)KVM_MSR_ENABLED;
+}
+
+static int set_pv_eoi(struct kvm_vcpu *vcpu, u64 data)
+{
+	gpa_t gpa = data & ~(u64)KVM_MSR_ENABLED;
+	u32 word;
+
+	if (!IS_ALIGNED(gpa, sizeof(word)))
+		return 1;
+	if (data & KVM_MSR_ENABLED && kvm_read_guest(vcpu->kvm, gpa, &word, sizeof(word)))
+		return 1;
+	vcpu->arch.pv_eoi_msr = data;
+	return 0;
+}
+
+/**
+ * kvm_pv_eoi_offer() - events are chosen: is the EOI of the one in service for us only?
+ * @vcpu: loaded vCPU, about to enter the guest; kvm->srcu held, preemption off
+ *
+ * Without the page at hand there is no offer.
+ */
+void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu)
+{
+	if (!(vcpu->arch.pv_eoi_msr & KVM_MSR_ENABLED) || !kvm_apic_eoi_is_private(vcpu))
+		return;
+	if (!kvm_put_guest_u8_atomic(vcpu->kvm, pv_eoi_gpa(vcpu), KVM_PV_EOI_ENABLED))
+		vcpu->arch.pv_eoi_offered = true;
+}
+
+/**
+ * kvm_pv_eoi_take_back() - did the guest take the offer?
+ * @vcpu: loaded vCPU with arch.pv_eoi_offered, out of the guest; kvm->srcu held, may sleep
+ *
+ * If the memory is gone, so is the guest's knowledge of any offer.
+ */
+void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu)
+{
+	gpa_t gpa = pv_eoi_gpa(vcpu);
+	u32 word;
+
+	vcpu->arch.pv_eoi_offered = false;
+	if (kvm_read_guest(vcpu->kvm, gpa, &word, sizeof(word)))
+		return;
+	if (word & KVM_PV_EOI_MASK)
+		kvm_put_guest_u32(vcpu->kvm, gpa, word & ~(u32)KVM_PV_EOI_MASK);
+	else
+		kvm_apic_eoi(vcpu);
+}
+
 /* ---- MSRs ---- */
 
 static unsigned int pv_msr_feature(u32 index)
@@ -243,6 +311,13 @@ static unsigned int pv_msr_feature(u32 index)
 		return KVM_FEATURE_CLOCKSOURCE;
 	case MSR_KVM_STEAL_TIME:
 		return KVM_FEATURE_STEAL_TIME;
+	case MSR_KVM_PV_EOI_EN:
+		return KVM_FEATURE_PV_EOI;
+	case MSR_KVM_ASYNC_PF_EN:
+		return KVM_FEATURE_ASYNC_PF;
+	case MSR_KVM_ASYNC_PF_INT:
+	case MSR_KVM_ASYNC_PF_ACK:
+		return KVM_FEATURE_ASYNC_PF_INT;
 	default:
 		return KVM_FEATURE_CLOCKSOURCE2;
 	}
@@ -273,6 +348,18 @@ int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_KVM_STEAL_TIME:
 		*data = vcpu->arch.steal_msr;
 		return 0;
+	case MSR_KVM_PV_EOI_EN:
+		*data = vcpu->arch.pv_eoi_msr;
+		return 0;
+	case MSR_KVM_ASYNC_PF_EN:
+		*data = vcpu->arch.apf.msr_en;
+		return 0;
+	case MSR_KVM_ASYNC_PF_INT:
+		*data = vcpu->arch.apf.vector;
+		return 0;
+	case MSR_KVM_ASYNC_PF_ACK:
+		*data = 0;
+		return 0;
 	}
 	return 1;
 }
@@ -301,6 +388,15 @@ int kvm_set_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		return 0;
 	case MSR_KVM_STEAL_TIME:
 		return set_steal_time(vcpu, data);
+	case MSR_KVM_PV_EOI_EN:
+		return set_pv_eoi(vcpu, data);
+	case MSR_KVM_ASYNC_PF_EN:
+		return kvm_async_pf_set_en(vcpu, data);
+	case MSR_KVM_ASYNC_PF_INT:
+		return kvm_async_pf_set_int(vcpu, data);
+	case MSR_KVM_ASYNC_PF_ACK:
+		kvm_async_pf_ack(vcpu, data);
+		return 0;
 	}
 	return 1;
 }
@@ -316,6 +412,7 @@ void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu)
 	vcpu->arch.steal_msr = 0;
 	vcpu->arch.steal_marked = false;
 	vcpu->arch.pv_unhalted = false;
+	vcpu->arch.pv_eoi_msr = 0;
 }
 
 /* ---- hypercalls ---- */

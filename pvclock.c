@@ -29,7 +29,7 @@
  * How a change gets to the guest, by requests to vCPUs:
  *
  *	the host's clock becomes another	pvclock_gtod notifier, all VMs	\
- *	a vCPU's TSC is written			tsc.c				 >-- KVM_REQ_MASTER_CLOCK
+ *	a vCPU's TSC is written			tsc.c				 >  REQ_MASTER_CLOCK
  *	KVM_SET_CLOCK				the VM's new offset		/	|
  *	MSR_KVM_SYSTEM_TIME is written		\				v
  *	a vCPU comes to another CPU		 >-------------> KVM_REQ_CLOCK_UPDATE:
@@ -199,9 +199,8 @@ static bool vcpus_share_tsc(struct kvm *kvm)
 	return i > 0;
 }
 
-/* From here on no vCPU is in the guest, or enters it, until release_vcpus(). */
+/* From here on no vCPU is in the guest, or enters it, until release_vcpus(); clock_lock too. */
 static void hold_vcpus(struct kvm *kvm)
-	__acquires(&kvm->arch.clock_lock)
 {
 	mutex_lock(&kvm->arch.clock_lock);
 	kvm_make_all_cpus_request(kvm, KVM_REQ_CLOCK_HOLD);
@@ -209,14 +208,13 @@ static void hold_vcpus(struct kvm *kvm)
 
 /* And whoever enters has the new clock. */
 static void release_vcpus(struct kvm *kvm)
-	__releases(&kvm->arch.clock_lock)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
 		kvm_make_request(KVM_REQ_CLOCK_UPDATE, vcpu);
-		smp_mb__before_atomic();
+		smp_mb__before_atomic();	/* it takes its request before it goes on */
 		clear_bit(KVM_REQ_CLOCK_HOLD, &vcpu->requests);
 	}
 	mutex_unlock(&kvm->arch.clock_lock);
@@ -385,7 +383,7 @@ static void write_time_info(struct kvm_vcpu *vcpu, gpa_t gpa, struct pvclock_vcp
 	smp_wmb();	/* the guest reads the version before and after the rest */
 	if (kvm_write_guest(kvm, gpa + head, (char *)info + head, sizeof(*info) - head))
 		return;
-	smp_wmb();
+	smp_wmb();	/* likewise */
 	if (kvm_put_guest_u32(kvm, gpa, info->version + 1))
 		return;
 	vcpu->arch.clock_guest_stopped = false;
@@ -470,7 +468,7 @@ void kvm_set_wall_clock(struct kvm_vcpu *vcpu, u64 data)
 	smp_wmb();	/* as in write_time_info() */
 	if (kvm_write_guest(kvm, data + head, (char *)&wc + head, sizeof(wc) - head))
 		return;
-	smp_wmb();
+	smp_wmb();	/* likewise */
 	kvm_put_guest_u32(kvm, data, wc.version + 1);
 }
 

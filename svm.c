@@ -27,6 +27,7 @@
 #include <asm/cpu_device_id.h>
 #include <asm/tlbflush.h>
 
+#include "irq.h"
 #include "svm.h"
 #include "vmcb_check.h"
 
@@ -253,9 +254,22 @@ void svm_grow_pause_window(struct vcpu_svm *svm)
 	svm_set_pause_count(svm, min_t(u32, count, SVM_PAUSE_COUNT_MAX));
 }
 
+/*
+ * If the local APIC is ours, the guest writes V_TPR as CR8 (APM 15.21.2) without an
+ * exit, but for the time when an interrupt waits for a lower one.  (And while a window
+ * is open, if only for QEMU's TCG, which ends at once if CR8 is written then.)
+ */
+static void svm_watch_tpr(struct kvm_vcpu *vcpu, unsigned int class)
+{
+	struct vcpu_svm *svm = to_svm(vcpu);
+
+	svm_set_intercept(svm, INTERCEPT_CR8_WRITE,
+			  class || (svm->vmcb->control.int_ctl & V_IRQ_MASK));
+}
+
 /* What always exits.  svm_update_intercepts() adds what depends on the guest. */
 static const u8 svm_intercepts[] = {
-	INTERCEPT_CR4_WRITE, INTERCEPT_CR8_WRITE, INTERCEPT_SELECTIVE_CR0,
+	INTERCEPT_CR4_WRITE, INTERCEPT_SELECTIVE_CR0,
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_DB, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_AC,
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_MC,
 	INTERCEPT_INTR, INTERCEPT_NMI, INTERCEPT_SMI, INTERCEPT_INIT, INTERCEPT_SHUTDOWN,
@@ -281,6 +295,7 @@ static void svm_init_vmcb(struct vcpu_svm *svm)
 	memset(vmcb, 0, PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(svm_intercepts); i++)
 		svm_set_intercept(svm, svm_intercepts[i], true);
+	svm_set_intercept(svm, INTERCEPT_CR8_WRITE, !lapic_in_kernel(&svm->vcpu));
 	if (svm_features.pause_filter) {
 		svm_set_intercept(svm, INTERCEPT_PAUSE, true);
 		control->pause_filter_count = SVM_PAUSE_COUNT;
@@ -440,7 +455,7 @@ static void svm_intercept_mov_dr(struct vcpu_svm *svm, bool on)
 	vmcb_mark_dirty(svm->vmcb, VMCB_INTERCEPTS);
 }
 
-/* The task priority: the guest reads CR8 without an exit. */
+/* The task priority: the guest reads CR8 without an exit, and may write it so. */
 static void svm_sync_cr8(struct vcpu_svm *svm)
 {
 	u32 *int_ctl = &svm->vmcb->control.int_ctl;
@@ -496,6 +511,9 @@ static void svm_read_vmcb(struct vcpu_svm *svm)
 	arch->regs_avail = BIT(NR_VCPU_REGS) - 1;
 	arch->regs_avail |= BIT(VCPU_EXREG_CR4) | BIT(VCPU_EXREG_EFER) | BIT(VCPU_EXREG_DR6) |
 			    BIT(VCPU_EXREG_DR7);
+
+	if (unlikely((vmcb->control.int_ctl & V_TPR_MASK) != arch->cr8) && arch->apic)
+		kvm_apic_note_cr8(&svm->vcpu, vmcb->control.int_ctl & V_TPR_MASK);
 
 	vmcb->control.clean = VMCB_ALL_CLEAN;
 	vmcb->control.tlb_ctl = TLB_CONTROL_DO_NOTHING;
@@ -619,6 +637,7 @@ static const struct kvm_x86_ops svm_x86_ops = {
 	.set_interrupt_shadow = svm_set_interrupt_shadow,
 	.get_nmi_mask = svm_get_nmi_mask,
 	.set_nmi_mask = svm_set_nmi_mask,
+	.watch_tpr = svm_watch_tpr,
 
 	.prepare_switch_to_guest = svm_prepare_switch_to_guest,
 	.vcpu_run = svm_vcpu_run,

@@ -363,6 +363,11 @@ static int handle_bp(struct kvm_vcpu *vcpu)
 	return kvm_handle_debug_exit(vcpu, 0, true, kvm_insn_len(vcpu));
 }
 
+static int handle_ud(struct kvm_vcpu *vcpu)
+{
+	return kvm_handle_ud(vcpu, KVM_VMMCALL_BYTE);
+}
+
 static int handle_ac(struct kvm_vcpu *vcpu)
 {
 	kvm_queue_exception_e(vcpu, X86_TRAP_AC, to_svm(vcpu)->vmcb->control.exit_info_1);
@@ -421,7 +426,12 @@ static int handle_shutdown(struct kvm_vcpu *vcpu)
 
 /* ---- memory ---- */
 
-/* EXITINFO1 of a nested page fault is a page fault's error code (APM 15.25.6). */
+/*
+ * EXITINFO1 of a nested page fault is a page fault's error code, and says whether the
+ * address was an operand's or a page table's (APM 15.25.6).
+ */
+#define SVM_NPF_FINAL	BIT_ULL(32)
+
 static int handle_npf(struct kvm_vcpu *vcpu)
 {
 	struct vmcb_control_area *control = &to_svm(vcpu)->vmcb->control;
@@ -433,6 +443,8 @@ static int handle_npf(struct kvm_vcpu *vcpu)
 		access = KVM_FAULT_EXEC;
 	if (error & X86_PF_WRITE)
 		access = KVM_FAULT_WRITE;
+	if (error & SVM_NPF_FINAL)
+		access |= KVM_FAULT_GVA_UNKNOWN;
 	return kvm_mmu_page_fault(vcpu, control->exit_info_2, access);
 }
 
@@ -548,6 +560,7 @@ static int (*const svm_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_DB]	= handle_db,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_BP]	= handle_bp,
+	[SVM_EXIT_EXCP_BASE + X86_TRAP_UD]	= handle_ud,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_AC]	= handle_ac,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC]	= handle_host_event,
 	[SVM_EXIT_INTR]				= handle_intr,

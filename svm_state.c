@@ -514,7 +514,7 @@ static void svm_update_msrpm(struct kvm_vcpu *vcpu)
  * Exceptions: #MC is the host's.  #DB and #AC because a guest can arrange for
  * them to recur endlessly during their own delivery, with no chance for an
  * interrupt; passing them on by injection breaks the cycle.  #BP only for a
- * debugger outside.
+ * debugger outside, #UD only for kvm_handle_ud()'s sake.
  */
 void svm_update_intercepts(struct kvm_vcpu *vcpu)
 {
@@ -523,6 +523,8 @@ void svm_update_intercepts(struct kvm_vcpu *vcpu)
 
 	svm_set_intercept(svm, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_BP,
 			  vcpu->arch.guest_debug & KVM_GUESTDBG_USE_SW_BP);
+	svm_set_intercept(svm, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_UD,
+			  kvm_fixes_hypercalls(vcpu->kvm));
 	/* What CPUID does not offer must raise #UD.  RDPID cannot be taken away. */
 	svm_set_intercept(svm, INTERCEPT_RDTSCP, !guest_cpuid_has(vcpu, X86_FEATURE_RDTSCP));
 	svm_set_intercept(svm, INTERCEPT_INVPCID,

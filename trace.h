@@ -102,7 +102,8 @@ TRACE_EVENT(minikvm_page_fault,
 	TP_printk("vcpu %u gpa 0x%llx %s", __entry->vcpu_id, __entry->gpa,
 		  __print_flags(__entry->access, "|",
 				{ KVM_FAULT_READ, "read" }, { KVM_FAULT_WRITE, "write" },
-				{ KVM_FAULT_EXEC, "exec" }, { KVM_FAULT_GVA_VALID, "gva" }))
+				{ KVM_FAULT_EXEC, "exec" }, { KVM_FAULT_GVA_VALID, "gva" },
+				{ KVM_FAULT_GVA_UNKNOWN, "some gva" }))
 );
 
 TRACE_EVENT(minikvm_emulate,

@@ -12,7 +12,8 @@
  *	vmx_prepare_switch_to_guest()	MSRs that no VM entry switches
  *	vmx_vcpu_run()		into the guest, out again, what was the reason?
  *
- * What an exit means is in vmx_exit.c, the guest's registers in vmx_state.c.
+ * What an exit means is in vmx_exit.c, the guest's registers in vmx_state.c, its local
+ * APIC in vmx_apic.c.
  *
  * VMCS rules (SDM 25.1).  A VMCS is active on at most one CPU; it is current
  * there after VMPTRLD; VMCLEAR writes it back to memory so that another CPU may
@@ -361,7 +362,7 @@ static void vmx_init_execution_controls(struct vcpu_vmx *vmx)
 	u32 secondary = vmcs_config.cpu_based_2nd;
 
 	vmcs_write32(PIN_BASED_VM_EXEC_CONTROL, vmcs_config.pin_based);
-	vmx->exec_control = vmcs_config.cpu_based;
+	vmx->exec_control = vmx_apic_cpu_based(&vmx->vcpu);
 	vmcs_write32(CPU_BASED_VM_EXEC_CONTROL, vmx->exec_control);
 	if (!vmx->vpid)
 		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
@@ -457,6 +458,7 @@ static int vmx_alloc_msr_bitmap(struct vcpu_vmx *vmx)
 static void vmx_init_vmcs(struct vcpu_vmx *vmx)
 {
 	vmx_init_execution_controls(vmx);
+	vmx_apic_reset(&vmx->vcpu);
 	vmx_init_transition_controls();
 	vmx_init_host_state();
 	vmx_init_guest_state();
@@ -882,6 +884,7 @@ static const struct kvm_x86_ops vmx_x86_ops = {
 	.set_interrupt_shadow = vmx_set_interrupt_shadow,
 	.get_nmi_mask = vmx_get_nmi_mask,
 	.set_nmi_mask = vmx_set_nmi_mask,
+	.watch_tpr = vmx_watch_tpr,
 
 	.prepare_switch_to_guest = vmx_prepare_switch_to_guest,
 	.vcpu_run = vmx_vcpu_run,

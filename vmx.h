@@ -7,6 +7,7 @@
  *	vmx_entry.S	the few instructions around VMLAUNCH and VMRESUME
  *	vmx_state.c	guest registers and MSRs kept in the VMCS
  *	vmx_exit.c	what each exit reason means; events in and out
+ *	vmx_apic.c	what VMX does of the local APIC
  *	vmx_names.c, vmcs_check.c	VMX in words, and the rules of VM entry
  *
  * A VMCS is reached only on the CPU where it is current, by VMREAD and VMWRITE,
@@ -82,6 +83,7 @@ struct vmx_segment_cache {
  * @idt_vectoring_info: valid bit clear for exits that cannot have one
  * @exec_control: primary processor-based controls as they are in the VMCS
  * @exception_bitmap: likewise
+ * @tpr_threshold: likewise
  * @segments:	copies of guest segment registers; @seg_valid has a bit for each
  *		field of each, see vmx_state.c
  * @guest_state_loaded: the guest's MSRs are in the CPU, not the host's
@@ -107,6 +109,7 @@ struct vcpu_vmx {
 	u32 exec_control;
 	u32 ple_window;		/* 0: no pause-loop exits */
 	u32 exception_bitmap;
+	u32 tpr_threshold;
 	unsigned long *msr_bitmap;
 	u64 eptp;
 
@@ -315,6 +318,12 @@ int vmx_handle_exit(struct kvm_vcpu *vcpu);
 void vmx_skip_emulated_instruction(struct kvm_vcpu *vcpu);
 void vmx_get_exit_info(struct kvm_vcpu *vcpu, struct kvm_exit_info *info);
 const char *vmx_exit_name(u32 reason);
+
+/* vmx_apic.c */
+u32 vmx_apic_cpu_based(struct kvm_vcpu *vcpu);
+void vmx_apic_reset(struct kvm_vcpu *vcpu);
+void vmx_watch_tpr(struct kvm_vcpu *vcpu, unsigned int class);
+int vmx_handle_tpr_below_threshold(struct kvm_vcpu *vcpu);
 
 /* vmx_entry.S */
 bool __vmx_vcpu_run(unsigned long *regs, unsigned long *host_rsp, bool launched);

@@ -74,6 +74,8 @@ static const struct vmx_control vmx_controls[] = {
 		/* With EPT the guest owns CR3 and its TLB. */
 		.forbidden = CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
 			     CPU_BASED_INVLPG_EXITING,
+		/* vmx_apic_cpu_based() chooses between this and exits of MOV CR8. */
+		.optional = CPU_BASED_TPR_SHADOW,
 		.available = CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING,
 		.result = RESULT(cpu_based),
 	}, {

@@ -324,6 +324,8 @@ static int handle_exception_nmi(struct kvm_vcpu *vcpu)
 	case X86_TRAP_BP:
 		vcpu->arch.event_insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 		return kvm_handle_debug_exit(vcpu, 0, true, vcpu->arch.event_insn_len);
+	case X86_TRAP_UD:
+		return kvm_handle_ud(vcpu, KVM_VMCALL_BYTE);
 	case X86_TRAP_AC:
 		kvm_queue_exception_e(vcpu, X86_TRAP_AC, vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
 		return 1;
@@ -371,6 +373,19 @@ static int handle_nmi_window(struct kvm_vcpu *vcpu)
 #define EPT_QUAL_TRANSLATED	BIT(8)	/* not an access to the guest's page tables */
 #define EPT_QUAL_NMI_UNBLOCKED	BIT(12)
 
+/*
+ * CPUs tell the length of the instruction at an EPT violation too, but the SDM does not
+ * promise it (28.2.5): a hypervisor below us may not.  RIP is the instruction's only if
+ * it was not the delivery of an event that wrote.
+ */
+static bool vmx_write_can_be_skipped(struct kvm_vcpu *vcpu, unsigned long qual)
+{
+	return (qual & (EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_TRANSLATED)) ==
+	       (EPT_QUAL_WRITE | EPT_QUAL_TRANSLATED) &&
+	       !(to_vmx(vcpu)->idt_vectoring_info & VECTORING_INFO_VALID_MASK) &&
+	       !boot_cpu_has(X86_FEATURE_HYPERVISOR);
+}
+
 /* SDM 28.2.1, table "Exit Qualification for EPT Violations". */
 static int handle_ept_violation(struct kvm_vcpu *vcpu)
 {
@@ -389,6 +404,8 @@ static int handle_ept_violation(struct kvm_vcpu *vcpu)
 		access |= KVM_FAULT_GVA_VALID;
 		vcpu->arch.fault_gva = vmcs_readl(GUEST_LINEAR_ADDRESS);
 	}
+	if (vmx_write_can_be_skipped(vcpu, qual))
+		access |= KVM_FAULT_CAN_SKIP;
 	vmx_recover_nmi_blocking(to_vmx(vcpu), qual & EPT_QUAL_NMI_UNBLOCKED);
 	return kvm_mmu_page_fault(vcpu, gpa, access);
 }
@@ -433,7 +450,7 @@ static int handle_mov_from_cr(struct kvm_vcpu *vcpu, int cr, int gpr)
 	case 3:
 		kvm_register_write(vcpu, gpr, kvm_read_cr3(vcpu));
 		break;
-	case 8:
+	case 8:		/* no TPR shadow: arch.cr8 is the truth */
 		kvm_register_write(vcpu, gpr, vcpu->arch.cr8);
 		break;
 	default:
@@ -552,6 +569,7 @@ static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_MWAIT_INSTRUCTION]		= kvm_emulate_mwait,
 	[EXIT_REASON_MONITOR_INSTRUCTION]	= kvm_emulate_mwait,
 	[EXIT_REASON_PAUSE_INSTRUCTION]		= handle_pause,
+	[EXIT_REASON_TPR_BELOW_THRESHOLD]	= vmx_handle_tpr_below_threshold,
 	[EXIT_REASON_EPT_VIOLATION]		= handle_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG]		= handle_ept_misconfig,
 	[EXIT_REASON_INVEPT]			= kvm_handle_invalid_op,

@@ -549,7 +549,7 @@ static u32 vmx_secondary_controls(struct kvm_vcpu *vcpu)
  * Exceptions that exit: #MC is the host's.  #DB and #AC because a guest can
  * arrange for them to recur endlessly during their own delivery, with no chance
  * for an interrupt; passing them on by injection breaks the cycle.  #BP only for
- * a debugger outside.
+ * a debugger outside, #UD only for kvm_handle_ud()'s sake.
  */
 static u32 vmx_exception_bitmap(struct kvm_vcpu *vcpu)
 {
@@ -557,6 +557,8 @@ static u32 vmx_exception_bitmap(struct kvm_vcpu *vcpu)
 
 	if (vcpu->arch.guest_debug & KVM_GUESTDBG_USE_SW_BP)
 		bits |= BIT(X86_TRAP_BP);
+	if (kvm_fixes_hypercalls(vcpu->kvm))
+		bits |= BIT(X86_TRAP_UD);
 	return bits;
 }
 

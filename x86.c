@@ -110,7 +110,8 @@ void kvm_arch_hardware_unsetup(void)
 
 /* Habits of KVM that a VMM may switch off: those that exist here. */
 #define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED)
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED | \
+			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
 
 /*
  * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
@@ -121,6 +122,7 @@ static const struct {
 	int value;
 } kvm_constant_caps[] = {
 	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_USER_MEMORY2, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_NR_MEMSLOTS, KVM_USER_MEM_SLOTS },
@@ -159,6 +161,8 @@ static const struct {
 	{ KVM_CAP_ADJUST_CLOCK, KVM_PVCLOCK_FLAGS },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
 	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ KVM_CAP_ASYNC_PF, 1 },
+	{ KVM_CAP_ASYNC_PF_INT, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
@@ -174,12 +178,14 @@ static const struct {
 	{ KVM_CAP_MAX_VCPU_ID, KVM_MAX_VCPU_IDS },
 	{ KVM_CAP_IRQCHIP, 1 },
 	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_PIT, 1 },
 	{ KVM_CAP_PIT2, 1 },
 	{ KVM_CAP_PIT_STATE2, 1 },
 	{ KVM_CAP_REINJECT_CONTROL, 1 },
 	{ KVM_CAP_IRQ_ROUTING, KVM_MAX_IRQ_ROUTES },
 	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
 	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
 	{ KVM_CAP_IRQFD, 1 },
 	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
 	{ KVM_CAP_IOEVENTFD, 1 },
@@ -381,6 +387,7 @@ int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu)
 	if (r)
 		goto err_msr;
 	kvm_cpuid_vcpu_create(vcpu);
+	kvm_async_pf_vcpu_create(vcpu);
 	r = kvm_apic_vcpu_create(vcpu);
 	if (r)
 		goto err_apic;
@@ -416,6 +423,7 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu)
 	/* A new vCPU may get the same address. */
 	for_each_possible_cpu(cpu)
 		cmpxchg(&per_cpu(last_vcpu, cpu), vcpu, NULL);
+	kvm_async_pf_vcpu_destroy(vcpu);
 	kvm_x86_ops.vcpu_free(vcpu);
 	kvm_apic_vcpu_destroy(vcpu);
 	kvm_vcpu_free_cpuid(vcpu);
@@ -741,7 +749,8 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	    arch->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return false;
 	if (arch->exception.pending || kvm_event_needs_reinjection(vcpu) ||
-	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted))
+	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted) ||
+	    test_bit(KVM_REQ_APF_READY, &vcpu->requests))
 		return true;
 	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
 	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
@@ -763,8 +772,8 @@ static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
  */
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
-	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !kvm_cpu_has_interrupt(vcpu) &&
+	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) &&
+	       !vcpu->arch.exception.pending && !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
@@ -789,6 +798,8 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 		kvm_pvclock_update(vcpu);
 	if (kvm_check_request(KVM_REQ_STEAL_UPDATE, vcpu))
 		kvm_steal_time_update(vcpu);
+	if (kvm_check_request(KVM_REQ_APF_READY, vcpu))
+		kvm_async_pf_ready(vcpu);
 	if (kvm_check_request(KVM_REQ_APIC_TIMER, vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
 	if (kvm_check_request(KVM_REQ_NMI, vcpu))
@@ -887,6 +898,9 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		leave_soon = kvm_inject_events(vcpu);
 		if (window)
 			kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
+		if (lapic_in_kernel(vcpu))
+			kvm_x86_ops.watch_tpr(vcpu, kvm_apic_masked_class(vcpu));
+		kvm_pv_eoi_offer(vcpu);
 	}
 	kvm_x86_ops.prepare_switch_to_guest(vcpu);
 	local_irq_disable();
@@ -897,6 +911,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		local_irq_enable();
 		preempt_enable();
 		kvm_x86_ops.cancel_injection(vcpu);
+		if (vcpu->arch.pv_eoi_offered)
+			kvm_pv_eoi_take_back(vcpu);
 		if (kvm_event_needs_reinjection(vcpu))
 			kvm_make_request(KVM_REQ_EVENT, vcpu);
 		return 1;
@@ -913,6 +929,8 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	preempt_enable();
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->kvm->srcu);
 	kvm_apic_sync_from_vapic(vcpu);
+	if (vcpu->arch.pv_eoi_offered)
+		kvm_pv_eoi_take_back(vcpu);
 
 	if (trace_minikvm_exit_enabled())
 		trace_minikvm_exit(vcpu);
@@ -941,6 +959,7 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
  * comes.  Signals are the caller's.  Returns 1.
  */
 static int vcpu_wait(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
 	vcpu->arch.at_rest = true;
@@ -955,6 +974,8 @@ static int vcpu_wait(struct kvm_vcpu *vcpu)
 		return -EIO;
 	if (kvm_apic_timer_pending(vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
+	if (kvm_check_request(KVM_REQ_APF_READY, vcpu))
+		kvm_async_pf_ready(vcpu);
 	if (kvm_apic_has_events(vcpu))
 		kvm_apic_accept_events(vcpu);
 	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && kvm_arch_vcpu_runnable(vcpu)) {
@@ -995,7 +1016,7 @@ static void post_kvm_run_save(struct kvm_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(kvm_get_rflags(vcpu) & X86_EFLAGS_IF);
-	run->cr8 = vcpu->arch.cr8;
+	run->cr8 = kvm_get_cr8(vcpu);
 	run->apic_base = vcpu->arch.apic_base;
 	run->ready_for_interrupt_injection =
 		kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL ||
@@ -1398,6 +1419,11 @@ int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
 	else
 		vcpu->arch.cr8 = cr8;
 	return 0;
+}
+
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu)
+{
+	return lapic_in_kernel(vcpu) ? kvm_apic_get_cr8(vcpu) : vcpu->arch.cr8;
 }
 
 /**

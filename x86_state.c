@@ -102,7 +102,7 @@ static void kvm_get_sregs_common(struct kvm_vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr2 = vcpu->arch.cr2;
 	sregs->cr3 = kvm_read_cr3(vcpu);
 	sregs->cr4 = kvm_read_cr4(vcpu);
-	sregs->cr8 = vcpu->arch.cr8;
+	sregs->cr8 = kvm_get_cr8(vcpu);
 	sregs->efer = vcpu->arch.efer;
 	sregs->apic_base = vcpu->arch.apic_base;
 }
@@ -289,6 +289,7 @@ void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	arch->nmi_pending = 0;
 	atomic_set(&arch->nmi_queued, 0);
 	kvm_pv_vcpu_reset(vcpu);
+	kvm_async_pf_vcpu_reset(vcpu);
 	if (!init) {
 		/* With local APICs of ours others start with INIT and SIPI. */
 		arch->mp_state = is_bsp || !lapic_in_kernel(vcpu) ? KVM_MP_STATE_RUNNABLE :

@@ -326,7 +326,8 @@ static void set_handler(struct vm *vm, int vector, const void *handler)
 {
 	u64 *gate = (u64 *)vm_ptr(vm, GPA_IDT) + 2 * vector, addr = (u64)handler;
 
-	gate[0] = (addr & 0xffff) | SEL_CODE64 << 16 | 0x8e00ULL << 32 | (addr >> 16 & 0xffff) << 48;
+	gate[0] = (addr & 0xffff) | SEL_CODE64 << 16 | 0x8e00ULL << 32 |
+		  (addr >> 16 & 0xffff) << 48;
 	gate[1] = addr >> 32;
 }
 

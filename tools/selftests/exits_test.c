@@ -237,10 +237,9 @@ TEST(hypercall)
 {
 	struct vm *vm = vm_new();
 
-	/* The stock module would write the right instruction into the guest. */
-	if (dev_is_stock())
-		ASSERT_EQ(0, vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2,
-					   KVM_X86_QUIRK_FIX_HYPERCALL_INSN));
+	/* Else KVM would write the right instruction into the guest. */
+	ASSERT_EQ(0, vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2,
+				   KVM_X86_QUIRK_FIX_HYPERCALL_INSN));
 	log_mark();
 	for (int vmmcall = 0; vmmcall < 2; vmmcall++) {
 		const struct row *row = &rows_hypercall[vmmcall];
@@ -253,6 +252,27 @@ TEST(hypercall)
 		if (own)			/* nothing but RAX changes */
 			EXPECT_EQ(7, r.rsi);
 	}
+	vm_free(vm);
+	EXPECT_FALSE(log_has_warning());
+}
+
+/* By default KVM writes the own instruction over the other's. */
+TEST(hypercall_mended)
+{
+	static const u8 own_last[2] = { 0xc1, 0xd9 };	/* Intel's, AMD's */
+	const struct row *row = &rows_hypercall[!host_is_amd()];
+	struct vm *vm = vm_new();
+	struct vcpu *vcpu;
+	const u8 foreign[] = { 0x0f, 0x01, own_last[!host_is_amd()] };
+	u8 *code = row->code;
+
+	log_mark();
+	while (memcmp(code, foreign, sizeof(foreign)))
+		code++;
+	vcpu = next_vcpu(&vm, row->code);
+	code = vm_ptr(vm, (u64)code);
+	check_row(_metadata, vcpu, row, DONE);
+	EXPECT_EQ(own_last[host_is_amd()], code[2]);
 	vm_free(vm);
 	EXPECT_FALSE(log_has_warning());
 }

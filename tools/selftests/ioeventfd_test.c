@@ -9,7 +9,9 @@
  * may be closed first.  The same for coalesced zones and their ring, whose page
  * userspace may fill with nonsense.
  */
+#include <cpuid.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 
 #include <kselftest_harness.h>
 
@@ -226,6 +228,71 @@ TEST(any_length)
 	ASSERT_EQ(0, ioeventfd(vcpu->vm, fd, PIO | DEASSIGN, PORT, 0, 0));
 	EXPECT_NO_SIGNAL(fd, false, MMIO, 4, 0);
 	EXPECT_NO_SIGNAL(fd, true, PORT, 4, 0);
+	vm_free(vcpu->vm);
+}
+
+/* How many instructions the module has emulated so far, -1: it does not say. */
+static long emulated(void)
+{
+	char text[64] = "";
+	int fd;
+
+	if (access("/sys/kernel/debug/minikvm", F_OK))
+		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	fd = open("/sys/kernel/debug/minikvm/insn_emulation", O_RDONLY);
+	if (fd < 0)
+		return -1;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		die("read: %m");
+	close(fd);
+	return atol(text);
+}
+
+/*
+ * A write whose address alone counts: where the CPU tells the instruction's length, it
+ * is not decoded.  A read of the same address is no signal.
+ */
+TEST(any_length_is_fast)
+{
+	struct vcpu *vcpu = vm_long(one_write);
+	u32 a, b, c, d, hypervisor = 1u << 31;
+	int fd = new_eventfd();
+	long before;
+	bool fast;
+
+	if (dev_is_stock() || emulated() < 0) {
+		vm_free(vcpu->vm);
+		SKIP(return, "the stock module's counters are others");
+	}
+	fast = host_is_intel() && __get_cpuid(1, &a, &b, &c, &d) && !(c & hypervisor);
+	ASSERT_EQ(0, ioeventfd(vcpu->vm, fd, 0, MMIO, 0, 0));
+	EXPECT_SIGNAL(fd, false, MMIO, 4, 1);
+	before = emulated();
+	for (u32 len = 1; len <= 8; len *= 2)
+		EXPECT_SIGNAL(fd, false, MMIO, len, len);
+	EXPECT_EQ(before + (fast ? 0 : 4), emulated());
+	ASSERT_EQ(0, ioeventfd(vcpu->vm, fd, DEASSIGN, MMIO, 0, 0));
+	ASSERT_EQ(0, ioeventfd(vcpu->vm, fd, 0, MMIO, 4, 0));
+	EXPECT_SIGNAL(fd, false, MMIO, 4, 1);
+	EXPECT_EQ(before + (fast ? 1 : 5), emulated());
+	vm_free(vcpu->vm);
+}
+
+ASM_GUEST(read_mmio, "mov $0xd0000000, %edi; mov (%rdi), %eax\n" ASM_DONE);
+
+TEST(a_read_is_no_signal)
+{
+	struct vcpu *vcpu = vm_long(read_mmio);
+	int fd = new_eventfd();
+
+	if (dev_is_stock())
+		SKIP(return, "the stock module may take a read for a write");
+	ASSERT_EQ(0, ioeventfd(vcpu->vm, fd, 0, MMIO, 0, 0));
+	EXPECT_EXIT(vcpu, KVM_EXIT_MMIO);
+	EXPECT_EQ(0, vcpu->run->mmio.is_write);
+	EXPECT_EQ(0, signals(fd));
+	EXPECT_UCALL(vcpu, UCALL_DONE);
+	EXPECT_EQ(0, signals(fd));
 	vm_free(vcpu->vm);
 }
 

@@ -557,6 +557,41 @@ static void test_ppr(void)
 	free_cpu(c);
 }
 
+/* Which EOIs would change nothing but the ISR? */
+static void test_sole_edge(void)
+{
+	static const u8 others[] = { 0x10, 0x30, 0x5f, 0x71, 0x80, 0xff };
+	struct cpu *c = new_enabled(0, LAPIC_XAPIC);
+	unsigned int i;
+
+	tap_ok(lapic_sole_edge(&c->l) < 0, "nothing in service");
+	lapic_set_irr(&c->l, 0x60, false);
+	tap_ok(lapic_sole_edge(&c->l) < 0, "... one waits");
+	lapic_ack(&c->l);
+	tap_ok(lapic_sole_edge(&c->l) == 0x60, "one edge in service, none waits");
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		lapic_set_irr(&c->l, others[i], false);
+		tap_ok(lapic_sole_edge(&c->l) < 0, "%02X waits besides", others[i]);
+		if (lapic_ack(&c->l) == others[i]) {
+			tap_ok(lapic_sole_edge(&c->l) < 0, "%02X in service, too", others[i]);
+			wr(c, APIC_EOI, 0);
+		} else {
+			wr(c, APIC_EOI, 0);
+			lapic_ack(&c->l);
+			tap_ok(lapic_sole_edge(&c->l) == others[i], "it is the one now");
+			wr(c, APIC_EOI, 0);
+			lapic_set_irr(&c->l, 0x60, false);
+			lapic_ack(&c->l);
+		}
+		tap_ok(lapic_sole_edge(&c->l) == 0x60, "%02X is gone", others[i]);
+	}
+	wr(c, APIC_EOI, 0);
+	lapic_set_irr(&c->l, 0x60, true);
+	lapic_ack(&c->l);
+	tap_ok(lapic_sole_edge(&c->l) < 0, "a level in service");
+	free_cpu(c);
+}
+
 /* ---- timer ---- */
 
 static void test_divisors(void)
@@ -881,6 +916,7 @@ int main(void)
 	test_errors();
 	test_priorities();
 	test_ppr();
+	test_sole_edge();
 	test_divisors();
 	test_oneshot();
 	test_periodic();

@@ -456,7 +456,7 @@ enum kvm_request {
 	KVM_REQ_TLB_FLUSH,	/* all translations of this VM */
 	KVM_REQ_EVENT,		/* an event may be ready for injection */
 	KVM_REQ_TRIPLE_FAULT,
-	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
+	KVM_REQ_INTERCEPTS,	/* what exits may have changed: MSR filter, DISABLE_EXITS */
 	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
 	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
 	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */

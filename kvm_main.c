@@ -711,7 +711,7 @@ static bool kvm_wrong_mm_or_dead(struct kvm *kvm)
 	return kvm->mm != current->mm || READ_ONCE(kvm->vm_dead);
 }
 
-static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id);
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id);
 
 /* Capabilities that any architecture has; the others are x86.c's. */
 static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
@@ -940,7 +940,7 @@ err_fd:
 	return r;
 }
 
-static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id)
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id)
 {
 	struct kvm_vcpu *vcpu;
 	int r;

@@ -1074,7 +1074,7 @@ int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user)
 	mutex_lock(&kvm->lock);
 	old = rcu_replace_pointer(kvm->arch.msr_filter, new, lockdep_is_held(&kvm->lock));
 	mutex_unlock(&kvm->lock);
-	kvm_make_all_cpus_request(kvm, KVM_REQ_MSR_FILTER);
+	kvm_make_all_cpus_request(kvm, KVM_REQ_INTERCEPTS);
 	synchronize_srcu(&kvm->srcu);
 	free_msr_filter(old);
 	return 0;

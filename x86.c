@@ -229,18 +229,16 @@ int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
 	return 0;
 }
 
-/* Before the first vCPU only: it decides how vCPUs are made. */
-static int kvm_enable_before_vcpus(struct kvm *kvm, u64 *field, u64 value)
+/* There is no way back.  vCPUs that exist follow before they enter the guest again. */
+static int kvm_disable_exits(struct kvm *kvm, u64 exits)
 {
-	int r = -EINVAL;
-
+	if (exits & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
+		return -EINVAL;
 	mutex_lock(&kvm->lock);
-	if (!kvm->created_vcpus) {
-		*field |= value;
-		r = 0;
-	}
+	kvm->arch.disabled_exits |= exits;
 	mutex_unlock(&kvm->lock);
-	return r;
+	kvm_make_all_cpus_request(kvm, KVM_REQ_INTERCEPTS);
+	return 0;
 }
 
 static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
@@ -250,7 +248,9 @@ static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
 	if (!ids || ids > KVM_MAX_VCPU_IDS)
 		return -EINVAL;
 	mutex_lock(&kvm->lock);
-	if (kvm->max_vcpu_ids == ids) {
+	if (kvm->arch.bsp_vcpu_id > ids) {
+		r = -EINVAL;	/* a VM without its first CPU */
+	} else if (kvm->max_vcpu_ids == ids) {
 		r = 0;
 	} else if (!kvm->arch.max_vcpu_ids_set && !kvm->created_vcpus) {
 		kvm->max_vcpu_ids = ids;
@@ -303,9 +303,7 @@ int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *c
 		WRITE_ONCE(kvm->arch.user_space_msr_mask, arg);
 		return 0;
 	case KVM_CAP_X86_DISABLE_EXITS:
-		if (arg & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
-			return -EINVAL;
-		return kvm_enable_before_vcpus(kvm, &kvm->arch.disabled_exits, arg);
+		return kvm_disable_exits(kvm, arg);
 	case KVM_CAP_MAX_VCPU_ID:
 		return kvm_enable_max_vcpu_id(kvm, arg);
 	case KVM_CAP_SPLIT_IRQCHIP:
@@ -788,7 +786,7 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
 	}
-	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
+	if (kvm_check_request(KVM_REQ_INTERCEPTS, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
 	if (kvm_check_request(KVM_REQ_MASTER_CLOCK, vcpu))
 		kvm_pvclock_check_master(vcpu);

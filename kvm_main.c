@@ -567,6 +567,7 @@ static struct kvm *kvm_create_vm(unsigned long type)
 	xa_init(&kvm->vcpu_array);
 	refcount_set(&kvm->users_count, 1);
 	kvm->max_vcpu_ids = KVM_MAX_VCPU_IDS;
+	kvm->halt_poll_limit = -1;
 	mmgrab(current->mm);
 	kvm->mm = current->mm;
 
@@ -711,7 +712,7 @@ static bool kvm_wrong_mm_or_dead(struct kvm *kvm)
 	return kvm->mm != current->mm || READ_ONCE(kvm->vm_dead);
 }
 
-static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id);
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id);
 
 /* Capabilities that any architecture has; the others are x86.c's. */
 static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
@@ -940,7 +941,7 @@ err_fd:
 	return r;
 }
 
-static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id)
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id)
 {
 	struct kvm_vcpu *vcpu;
 	int r;

@@ -41,7 +41,8 @@ u32 kvm_pv_supported_features(void)
 {
 	u32 features = BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_NOP_IO_DELAY) |
 		       BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |
-		       BIT(KVM_FEATURE_PV_SCHED_YIELD) | NEEDS_LAPIC;
+		       BIT(KVM_FEATURE_PV_SCHED_YIELD) | BIT(KVM_FEATURE_POLL_CONTROL) |
+		       NEEDS_LAPIC;
 
 	if (sched_info_on())
 		features |= BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_TLB_FLUSH);
@@ -318,6 +319,8 @@ static unsigned int pv_msr_feature(u32 index)
 	case MSR_KVM_ASYNC_PF_INT:
 	case MSR_KVM_ASYNC_PF_ACK:
 		return KVM_FEATURE_ASYNC_PF_INT;
+	case MSR_KVM_POLL_CONTROL:
+		return KVM_FEATURE_POLL_CONTROL;
 	default:
 		return KVM_FEATURE_CLOCKSOURCE2;
 	}
@@ -350,6 +353,9 @@ int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
 		return 0;
 	case MSR_KVM_PV_EOI_EN:
 		*data = vcpu->arch.pv_eoi_msr;
+		return 0;
+	case MSR_KVM_POLL_CONTROL:
+		*data = vcpu->arch.poll_control;
 		return 0;
 	case MSR_KVM_ASYNC_PF_EN:
 		*data = vcpu->arch.apf.msr_en;
@@ -390,6 +396,11 @@ int kvm_set_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		return set_steal_time(vcpu, data);
 	case MSR_KVM_PV_EOI_EN:
 		return set_pv_eoi(vcpu, data);
+	case MSR_KVM_POLL_CONTROL:
+		if (data & ~1ull)
+			return 1;
+		vcpu->arch.poll_control = data;
+		return 0;
 	case MSR_KVM_ASYNC_PF_EN:
 		return kvm_async_pf_set_en(vcpu, data);
 	case MSR_KVM_ASYNC_PF_INT:
@@ -413,6 +424,7 @@ void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu)
 	vcpu->arch.steal_marked = false;
 	vcpu->arch.pv_unhalted = false;
 	vcpu->arch.pv_eoi_msr = 0;
+	vcpu->arch.poll_control = 1;
 }
 
 /* ---- hypercalls ---- */

@@ -160,6 +160,7 @@ static const struct {
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_PVCLOCK_FLAGS },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_HALT_POLL, 1 },
 	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
 	{ KVM_CAP_ASYNC_PF, 1 },
 	{ KVM_CAP_ASYNC_PF_INT, 1 },
@@ -216,6 +217,8 @@ int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
 		return kvm ? kvm->max_vcpu_ids : KVM_MAX_VCPU_IDS;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case KVM_CAP_STEAL_TIME:
+		return kvm_pv_supported_features() & BIT(KVM_FEATURE_STEAL_TIME) ? 1 : 0;
 	case KVM_CAP_XSAVE2:
 		return kvm_xsave2_size();
 	case KVM_CAP_TSC_CONTROL:
@@ -229,18 +232,16 @@ int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
 	return 0;
 }
 
-/* Before the first vCPU only: it decides how vCPUs are made. */
-static int kvm_enable_before_vcpus(struct kvm *kvm, u64 *field, u64 value)
+/* There is no way back.  vCPUs that exist follow before they enter the guest again. */
+static int kvm_disable_exits(struct kvm *kvm, u64 exits)
 {
-	int r = -EINVAL;
-
+	if (exits & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
+		return -EINVAL;
 	mutex_lock(&kvm->lock);
-	if (!kvm->created_vcpus) {
-		*field |= value;
-		r = 0;
-	}
+	kvm->arch.disabled_exits |= exits;
 	mutex_unlock(&kvm->lock);
-	return r;
+	kvm_make_all_cpus_request(kvm, KVM_REQ_INTERCEPTS);
+	return 0;
 }
 
 static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
@@ -250,7 +251,9 @@ static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
 	if (!ids || ids > KVM_MAX_VCPU_IDS)
 		return -EINVAL;
 	mutex_lock(&kvm->lock);
-	if (kvm->max_vcpu_ids == ids) {
+	if (kvm->arch.bsp_vcpu_id > ids) {
+		r = -EINVAL;	/* a VM without its first CPU */
+	} else if (kvm->max_vcpu_ids == ids) {
 		r = 0;
 	} else if (!kvm->arch.max_vcpu_ids_set && !kvm->created_vcpus) {
 		kvm->max_vcpu_ids = ids;
@@ -303,11 +306,14 @@ int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *c
 		WRITE_ONCE(kvm->arch.user_space_msr_mask, arg);
 		return 0;
 	case KVM_CAP_X86_DISABLE_EXITS:
-		if (arg & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
-			return -EINVAL;
-		return kvm_enable_before_vcpus(kvm, &kvm->arch.disabled_exits, arg);
+		return kvm_disable_exits(kvm, arg);
 	case KVM_CAP_MAX_VCPU_ID:
 		return kvm_enable_max_vcpu_id(kvm, arg);
+	case KVM_CAP_HALT_POLL:
+		if (arg > UINT_MAX)
+			return -EINVAL;
+		WRITE_ONCE(kvm->halt_poll_limit, arg);
+		return 0;
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return kvm_enable_split_irqchip(kvm, arg);
 	case KVM_CAP_X2APIC_API:
@@ -788,7 +794,7 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
 	}
-	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
+	if (kvm_check_request(KVM_REQ_INTERCEPTS, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
 	if (kvm_check_request(KVM_REQ_MASTER_CLOCK, vcpu))
 		kvm_pvclock_check_master(vcpu);

@@ -830,13 +830,15 @@ static int kvm_vm_set_nr_mmu_pages(struct kvm *kvm, unsigned long nr)
 
 static int kvm_vm_set_boot_cpu_id(struct kvm *kvm, unsigned long id)
 {
-	int r = -EBUSY;
+	int r = 0;
 
 	mutex_lock(&kvm->lock);
-	if (!kvm->created_vcpus) {
+	if (kvm->created_vcpus)
+		r = -EBUSY;
+	else if (id > kvm->max_vcpu_ids)
+		r = -EINVAL;
+	else
 		kvm->arch.bsp_vcpu_id = id;
-		r = 0;
-	}
 	mutex_unlock(&kvm->lock);
 	return r;
 }

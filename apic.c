@@ -210,7 +210,7 @@ void kvm_apic_set_tscdeadline(struct kvm_vcpu *vcpu, u64 data)
 
 /**
  * kvm_apic_tsc_changed() - the guest's TSC has jumped: a deadline is elsewhere
- * @vcpu: loaded vCPU
+ * @vcpu: loaded vCPU, with or without a local APIC of ours; no spinlock held
  */
 void kvm_apic_tsc_changed(struct kvm_vcpu *vcpu)
 {

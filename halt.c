@@ -25,8 +25,8 @@
  * Polling.  To sleep and be woken takes longer than most waits of a busy guest, so
  * the vCPU first polls with the guest's memory still in the caches.  How long is
  * learned: a wait that was over soon after the polling ended makes it longer, a long
- * one shorter, and halt_poll_ns bounds it.  A guest that polls by itself before it halts
- * has no use for more of it, and says so (MSR_KVM_POLL_CONTROL).
+ * one shorter, and halt_poll_ns bounds it, or KVM_CAP_HALT_POLL for one VM.  A guest
+ * that polls by itself switches ours off (MSR_KVM_POLL_CONTROL).
  *
  * The vCPU stays loaded; kvm->srcu is not held here.
  */
@@ -77,9 +77,18 @@ static bool kvm_vcpu_poll(struct kvm_vcpu *vcpu, u64 start)
 	return false;
 }
 
+static unsigned int kvm_vcpu_poll_limit(struct kvm_vcpu *vcpu)
+{
+	s64 limit = READ_ONCE(vcpu->kvm->halt_poll_limit);
+
+	if (kvm_arch_no_poll(vcpu))
+		return 0;
+	return limit < 0 ? READ_ONCE(halt_poll_ns) : limit;
+}
+
 static void kvm_adapt_polling(struct kvm_vcpu *vcpu, u64 waited)
 {
-	unsigned int max = READ_ONCE(halt_poll_ns);
+	unsigned int max = kvm_vcpu_poll_limit(vcpu);
 
 	if (waited > max)
 		vcpu->halt_poll_ns = 0;
@@ -97,7 +106,7 @@ void kvm_vcpu_halt(struct kvm_vcpu *vcpu)
 {
 	u64 start = ktime_get_ns();
 
-	if (vcpu->halt_poll_ns && !vcpu->arch.guest_polls && kvm_vcpu_poll(vcpu, start))
+	if (vcpu->halt_poll_ns && kvm_vcpu_poll(vcpu, start))
 		vcpu->stat.halt_poll_successes++;
 	else
 		kvm_vcpu_block(vcpu);

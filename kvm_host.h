@@ -396,8 +396,8 @@ struct kvm_vcpu_arch {
 	bool pv_unhalted;
 	/* pv.c: PV EOI; the guest's word says that it need not write the register */
 	u64 pv_eoi_msr;
+	u64 poll_control;	/* MSR_KVM_POLL_CONTROL: bit 0: the host is to poll on HLT */
 	bool pv_eoi_offered;
-	bool guest_polls;	/* before it halts: MSR_KVM_POLL_CONTROL is 0 */
 
 	/* async_pf.c: its MSRs, what the guest waits for, what it was told last */
 	struct {
@@ -591,6 +591,8 @@ struct kvm {
 	struct kvm_coalesced_mmio_ring *coalesced_mmio_ring;	/* (c) a page */
 	spinlock_t ring_lock;		/* writers of it */
 	struct list_head coalesced_zones;		/* (s) */
+
+	s64 halt_poll_limit;	/* ns; -1: halt.c's parameter; KVM_CAP_HALT_POLL, any time */
 
 	/* mmu.c: invalidations of host mappings under way, and how many there were */
 	struct mmu_notifier mmu_notifier;
@@ -1116,6 +1118,11 @@ void kvm_steal_time_put(struct kvm_vcpu *vcpu);
 void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu);
 void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
+/* Does the guest poll by itself before HLT? */
+static inline bool kvm_arch_no_poll(struct kvm_vcpu *vcpu)
+{
+	return !(vcpu->arch.poll_control & 1);
+}
 
 /* async_pf.c */
 int kvm_async_pf_init(void);

@@ -567,6 +567,7 @@ static struct kvm *kvm_create_vm(unsigned long type)
 	xa_init(&kvm->vcpu_array);
 	refcount_set(&kvm->users_count, 1);
 	kvm->max_vcpu_ids = KVM_MAX_VCPU_IDS;
+	kvm->halt_poll_limit = -1;
 	mmgrab(current->mm);
 	kvm->mm = current->mm;
 

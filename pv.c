@@ -314,13 +314,13 @@ static unsigned int pv_msr_feature(u32 index)
 		return KVM_FEATURE_STEAL_TIME;
 	case MSR_KVM_PV_EOI_EN:
 		return KVM_FEATURE_PV_EOI;
-	case MSR_KVM_POLL_CONTROL:
-		return KVM_FEATURE_POLL_CONTROL;
 	case MSR_KVM_ASYNC_PF_EN:
 		return KVM_FEATURE_ASYNC_PF;
 	case MSR_KVM_ASYNC_PF_INT:
 	case MSR_KVM_ASYNC_PF_ACK:
 		return KVM_FEATURE_ASYNC_PF_INT;
+	case MSR_KVM_POLL_CONTROL:
+		return KVM_FEATURE_POLL_CONTROL;
 	default:
 		return KVM_FEATURE_CLOCKSOURCE2;
 	}
@@ -355,7 +355,7 @@ int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
 		*data = vcpu->arch.pv_eoi_msr;
 		return 0;
 	case MSR_KVM_POLL_CONTROL:
-		*data = !vcpu->arch.guest_polls;
+		*data = vcpu->arch.poll_control;
 		return 0;
 	case MSR_KVM_ASYNC_PF_EN:
 		*data = vcpu->arch.apf.msr_en;
@@ -397,9 +397,9 @@ int kvm_set_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_KVM_PV_EOI_EN:
 		return set_pv_eoi(vcpu, data);
 	case MSR_KVM_POLL_CONTROL:
-		if (data > 1)
+		if (data & ~1ull)
 			return 1;
-		vcpu->arch.guest_polls = !data;
+		vcpu->arch.poll_control = data;
 		return 0;
 	case MSR_KVM_ASYNC_PF_EN:
 		return kvm_async_pf_set_en(vcpu, data);
@@ -424,7 +424,7 @@ void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu)
 	vcpu->arch.steal_marked = false;
 	vcpu->arch.pv_unhalted = false;
 	vcpu->arch.pv_eoi_msr = 0;
-	vcpu->arch.guest_polls = false;
+	vcpu->arch.poll_control = 1;
 }
 
 /* ---- hypercalls ---- */

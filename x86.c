@@ -160,6 +160,7 @@ static const struct {
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_PVCLOCK_FLAGS },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_HALT_POLL, 1 },
 	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
 	{ KVM_CAP_ASYNC_PF, 1 },
 	{ KVM_CAP_ASYNC_PF_INT, 1 },
@@ -216,6 +217,8 @@ int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
 		return kvm ? kvm->max_vcpu_ids : KVM_MAX_VCPU_IDS;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case KVM_CAP_STEAL_TIME:
+		return kvm_pv_supported_features() & BIT(KVM_FEATURE_STEAL_TIME) ? 1 : 0;
 	case KVM_CAP_XSAVE2:
 		return kvm_xsave2_size();
 	case KVM_CAP_TSC_CONTROL:
@@ -306,6 +309,11 @@ int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *c
 		return kvm_disable_exits(kvm, arg);
 	case KVM_CAP_MAX_VCPU_ID:
 		return kvm_enable_max_vcpu_id(kvm, arg);
+	case KVM_CAP_HALT_POLL:
+		if (arg > UINT_MAX)
+			return -EINVAL;
+		WRITE_ONCE(kvm->halt_poll_limit, arg);
+		return 0;
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return kvm_enable_split_irqchip(kvm, arg);
 	case KVM_CAP_X2APIC_API:

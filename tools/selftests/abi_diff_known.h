@@ -30,6 +30,7 @@ static const struct known {
 	{ "enable* 143 @(1|3|7|8) * | -22", "MWAIT and C-states stay KVM's" },
 	{ "enable* 213 @(2|3|4|7) * | -22", "quirks that are not there" },
 	{ "enable on vcpu 1@(63|75|90|99) * | -22", "not there" },
+	{ "ioctl vm KVM_SET_BOOT_CPU_ID * | -22", "6.1's KVM takes any number for an id" },
 	{ "max id * vcpu 10000000[01] * | -22", "KVM before 6.12 cuts an id to 32 bits" },
 	{ "max id 0 | -22", "KVM takes 0 while nothing is set" },
 	{ "max id * read | *", "shows what was set; KVM shows its own limit" },

@@ -51,9 +51,9 @@ static bool __read_mostly flexpriority = true;
 module_param(flexpriority, bool, 0444);
 MODULE_PARM_DESC(flexpriority, "let hardware keep the local APIC's TPR where it can (default on)");
 
-static bool __read_mostly enable_apicv = true;
+static bool __read_mostly enable_apicv;
 module_param(enable_apicv, bool, 0444);
-MODULE_PARM_DESC(enable_apicv, "let hardware deliver the local APIC's interrupts where it can (default on)");
+MODULE_PARM_DESC(enable_apicv, "let hardware deliver the local APIC's interrupts where it can (default off)");
 
 #define VMX_APICV	(SECONDARY_EXEC_APIC_REGISTER_VIRT | SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
 #define VMX_APICV_NEEDS	(VMX_APICV | SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES)

@@ -11,6 +11,7 @@
 #            VMM     qemu or minivmm, the small one of this tree             (run)
 #            CPU     host, qemu64, ...: QEMU's -cpu for the guest            (run)
 #            SMP     the guest's CPUs                                        (run)
+#            IRQCHIP on, split or off: QEMU's kernel-irqchip, else its default (run)
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.1
@@ -20,14 +21,15 @@ VENDOR ?=
 VMM ?= qemu
 CPU ?= host
 SMP ?= 1
+IRQCHIP ?=
 DESTDIR ?=
 PREFIX ?= /usr
 
 TESTHOST := tools/testhost
-export KERNEL CPUS HOST VENDOR VMM CPU SMP
+export KERNEL CPUS HOST VENDOR VMM CPU SMP IRQCHIP
 
 .DEFAULT_GOAL := all
-.PHONY: all run check shell bench unit selftests minivmm lint install clean help kdir
+.PHONY: all run check check-upstream shell bench unit selftests minivmm lint install clean help kdir
 
 all: kdir ## build the modules for the running kernel, or KDIR=
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
@@ -44,6 +46,10 @@ run: ## boot a guest on minikvm, in the test host, to its prompt
 check: ## every test, on both vendors and kernels, with one and two CPUs
 	@$(TESTHOST)/deps
 	@$(TESTHOST)/check
+
+check-upstream: ## the kernel's own KVM selftests, on both vendors and kernels
+	@$(TESTHOST)/deps run bochs upstream
+	@$(TESTHOST)/check-upstream
 
 shell: ## a shell in the test host, modules loaded
 	@$(TESTHOST)/deps run
@@ -79,5 +85,5 @@ clean: ## remove everything built in this tree (the cache outside stays)
 		-o -name Module.symvers \) -type f -print0 | xargs -0 rm -f
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
 	@sed -n '/^# Variables/,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))

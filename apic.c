@@ -214,7 +214,7 @@ void kvm_apic_set_tscdeadline(struct kvm_vcpu *vcpu, u64 data)
 
 /**
  * kvm_apic_tsc_changed() - the guest's TSC has jumped: a deadline is elsewhere
- * @vcpu: loaded vCPU
+ * @vcpu: loaded vCPU, with or without a local APIC of ours; no spinlock held
  */
 void kvm_apic_tsc_changed(struct kvm_vcpu *vcpu)
 {
@@ -816,6 +816,15 @@ static void apic_tell_eoi(struct kvm_vcpu *vcpu, u8 vector, bool level)
 		vcpu->arch.pending_ioapic_eoi = vector;
 		kvm_make_request(KVM_REQ_IOAPIC_EOI_EXIT, vcpu);
 	}
+}
+
+/**
+ * kvm_apic_sw_enabled() - would it take an interrupt?
+ * @vcpu: the vCPU
+ */
+bool kvm_apic_sw_enabled(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.apic && lapic_sw_enabled(&vcpu->arch.apic->core);
 }
 
 /**

@@ -153,6 +153,7 @@ static int irqfd_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, v
 	if (!(events & EPOLLIN))
 		return 0;
 	eventfd_ctx_do_read(irqfd->eventfd, &count);
+	atomic64_inc(&kvm->stat.irqfd_signals);
 	if (irqfd->resampler || kvm_set_irq_inatomic(kvm, irqfd->gsi) == -EWOULDBLOCK)
 		schedule_work(&irqfd->inject);
 	return 1;	/* taken: there is nothing left for a reader to wake up for */
@@ -483,6 +484,7 @@ static int ioeventfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev, gpa
 
 	if (!ioeventfd_matches(p, addr, len, val))
 		return -EOPNOTSUPP;
+	vcpu->stat.ioeventfd_signals++;
 	minikvm_eventfd_signal(p->eventfd);
 	return 0;
 }

@@ -25,7 +25,8 @@
  * Polling.  To sleep and be woken takes longer than most waits of a busy guest, so
  * the vCPU first polls with the guest's memory still in the caches.  How long is
  * learned: a wait that was over soon after the polling ended makes it longer, a long
- * one shorter, and halt_poll_ns bounds it.
+ * one shorter, and halt_poll_ns bounds it, or KVM_CAP_HALT_POLL for one VM.  A guest
+ * that polls by itself switches ours off (MSR_KVM_POLL_CONTROL).
  *
  * The vCPU stays loaded; kvm->srcu is not held here.
  */
@@ -76,9 +77,18 @@ static bool kvm_vcpu_poll(struct kvm_vcpu *vcpu, u64 start)
 	return false;
 }
 
+static unsigned int kvm_vcpu_poll_limit(struct kvm_vcpu *vcpu)
+{
+	s64 limit = READ_ONCE(vcpu->kvm->halt_poll_limit);
+
+	if (kvm_arch_no_poll(vcpu))
+		return 0;
+	return limit < 0 ? READ_ONCE(halt_poll_ns) : limit;
+}
+
 static void kvm_adapt_polling(struct kvm_vcpu *vcpu, u64 waited)
 {
-	unsigned int max = READ_ONCE(halt_poll_ns);
+	unsigned int max = kvm_vcpu_poll_limit(vcpu);
 
 	if (waited > max)
 		vcpu->halt_poll_ns = 0;

@@ -144,6 +144,7 @@ static inline bool lapic_in_kernel(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.apic;
 }
+
 void kvm_apic_vm_init(struct kvm *kvm);
 void kvm_apic_vm_destroy(struct kvm *kvm);
 
@@ -159,6 +160,7 @@ int kvm_apic_set_irq(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
 bool kvm_apic_match_dest(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq);
 /* Is the vector in ISR or IRR: will its EOI come?  Any context. */
 bool kvm_apic_pending_eoi(struct kvm_vcpu *vcpu, int vector);
+bool kvm_apic_sw_enabled(struct kvm_vcpu *vcpu);	/* it accepts fixed interrupts */
 bool kvm_apic_eoi_is_private(struct kvm_vcpu *vcpu);	/* nobody waits for the next one */
 void kvm_apic_eoi(struct kvm_vcpu *vcpu);		/* made in pv.c's way */
 bool kvm_apic_accept_pic_intr(struct kvm_vcpu *vcpu);	/* is LINT0 open for ExtINT? */
@@ -209,6 +211,7 @@ static inline void kvm_apic_sync_from_vapic(struct kvm_vcpu *vcpu)
 	if (unlikely(vcpu->arch.vapic_addr))
 		kvm_apic_read_vapic(vcpu);
 }
+
 /* KVM_NMI, LINT0/LINT1, or a guest's ICR: an NMI for this vCPU.  Any context but NMI. */
 void kvm_inject_nmi(struct kvm_vcpu *vcpu);
 void kvm_process_nmi(struct kvm_vcpu *vcpu);	/* KVM_REQ_NMI */

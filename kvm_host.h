@@ -52,6 +52,7 @@
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
+#include <asm/kvm_para.h>
 #include <asm/mtrr.h>
 #include <asm/processor.h>
 #include <asm/trapnr.h>
@@ -109,6 +110,7 @@
 	X(tdp_pages_mapped)	/* leaf entries made by them */		\
 	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
 	X(hypercalls)							\
+	X(ioeventfd_signals)	/* a guest's write was an eventfd's signal */ \
 	X(pause_exits)		/* PAUSE in a loop */			\
 	X(host_state_reload)	/* guest MSRs and segments swapped in */ \
 	X(fpu_reload)							\
@@ -128,7 +130,8 @@ struct kvm_vcpu_stat {
 #define KVM_VM_COUNTER_LIST(X)						\
 	X(remote_tlb_flush)						\
 	X(remote_tlb_flush_requests)					\
-	X(mmu_notifier_invalidations)
+	X(mmu_notifier_invalidations)					\
+	X(irqfd_signals)	/* an eventfd's signal was an interrupt */
 
 /* X(name): what a VM uses at the moment; it ends with the VM. */
 #define KVM_VM_GAUGE_LIST(X)						\
@@ -395,7 +398,19 @@ struct kvm_vcpu_arch {
 	bool pv_unhalted;
 	/* pv.c: PV EOI; the guest's word says that it need not write the register */
 	u64 pv_eoi_msr;
+	u64 poll_control;	/* MSR_KVM_POLL_CONTROL: bit 0: the host is to poll on HLT */
 	bool pv_eoi_offered;
+
+	/* async_pf.c: its MSRs, what the guest waits for, what it was told last */
+	struct {
+		u64 msr_en;
+		u8 vector;
+		bool ready_pending;	/* a token that is not acknowledged */
+		bool wake_all;		/* the next token is ~0 */
+		u32 last_id;
+		unsigned int nr;
+		struct list_head pages;
+	} apf;
 
 	/* fpu.c */
 	struct fpu_guest guest_fpu;
@@ -444,7 +459,7 @@ enum kvm_request {
 	KVM_REQ_TLB_FLUSH,	/* all translations of this VM */
 	KVM_REQ_EVENT,		/* an event may be ready for injection */
 	KVM_REQ_TRIPLE_FAULT,
-	KVM_REQ_MSR_FILTER,	/* which MSRs exit may have changed */
+	KVM_REQ_INTERCEPTS,	/* what exits may have changed: MSR filter, DISABLE_EXITS */
 	KVM_REQ_NMI,		/* arch.nmi_queued: kvm_process_nmi() */
 	KVM_REQ_APIC_TIMER,	/* kvm_apic_inject_pending_timer() */
 	KVM_REQ_SCAN_IOAPIC,	/* kvm_vcpu_scan_ioapic() */
@@ -452,6 +467,7 @@ enum kvm_request {
 	KVM_REQ_MASTER_CLOCK,	/* kvm_pvclock_check_master() */
 	KVM_REQ_CLOCK_UPDATE,	/* kvm_pvclock_update() */
 	KVM_REQ_STEAL_UPDATE,	/* kvm_steal_time_update() */
+	KVM_REQ_APF_READY,	/* kvm_async_pf_ready() */
 	KVM_REQ_CLOCK_HOLD,	/* stay out: whoever made it takes it back, see pvclock.c */
 	KVM_REQ_VM_DEAD,
 };
@@ -523,7 +539,7 @@ struct kvm_arch {
 
 	/* irq.h: each is made once, under kvm->lock, and published with a barrier */
 	int irqchip_mode;		/* enum kvm_irqchip_mode */
-	u16 nr_user_ioapic_pins;		/* split irqchip: GSIs 0 to here are userspace's pins */
+	u16 nr_user_ioapic_pins;	/* split irqchip: GSIs below are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
 	hpa_t apic_access_page;		/* apic.c: VMX's APIC-access page; made once */
@@ -570,7 +586,7 @@ struct kvm {
 
 	/* eventfd.c: each file's head says how these are used */
 	struct mutex irqfds_mutex;
-	spinlock_t irqfds_lock;
+	spinlock_t irqfds_lock;				/* irqfds */
 	struct list_head irqfds;			/* irqfds_lock */
 	struct list_head resamplers;			/* irqfds_mutex */
 	struct list_head ioeventfds;			/* (s) */
@@ -579,6 +595,8 @@ struct kvm {
 	struct kvm_coalesced_mmio_ring *coalesced_mmio_ring;	/* (c) a page */
 	spinlock_t ring_lock;		/* writers of it */
 	struct list_head coalesced_zones;		/* (s) */
+
+	s64 halt_poll_limit;	/* ns; -1: halt.c's parameter; KVM_CAP_HALT_POLL, any time */
 
 	/* mmu.c: invalidations of host mappings under way, and how many there were */
 	struct mmu_notifier mmu_notifier;
@@ -1120,6 +1138,30 @@ void kvm_steal_time_put(struct kvm_vcpu *vcpu);
 void kvm_pv_eoi_offer(struct kvm_vcpu *vcpu);
 void kvm_pv_eoi_take_back(struct kvm_vcpu *vcpu);
 void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu);
+/* Does the guest poll by itself before HLT? */
+static inline bool kvm_arch_no_poll(struct kvm_vcpu *vcpu)
+{
+	return !(vcpu->arch.poll_control & 1);
+}
+
+/* async_pf.c */
+int kvm_async_pf_init(void);
+void kvm_async_pf_exit(void);
+void kvm_async_pf_vcpu_create(struct kvm_vcpu *vcpu);
+void kvm_async_pf_vcpu_destroy(struct kvm_vcpu *vcpu);
+void kvm_async_pf_vcpu_reset(struct kvm_vcpu *vcpu);
+int kvm_async_pf_set_en(struct kvm_vcpu *vcpu, u64 data);
+int kvm_async_pf_set_int(struct kvm_vcpu *vcpu, u64 data);
+void kvm_async_pf_ack(struct kvm_vcpu *vcpu, u64 data);
+bool kvm_async_pf(struct kvm_vcpu *vcpu, gfn_t gfn, hva_t hva, bool write);
+void kvm_async_pf_ready(struct kvm_vcpu *vcpu);
+static inline bool kvm_apf_enabled(struct kvm_vcpu *vcpu)
+{
+	const u64 mode = KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_DELIVERY_AS_INT;
+
+	return unlikely((vcpu->arch.apf.msr_en & mode) == mode);
+}
+
 int kvm_vcpu_ioctl_enable_cap(struct kvm_vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* Of msr.c's table: 0, or 1: #GP. */
 int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);

@@ -419,6 +419,9 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int
 	r = kvm_irqfd_init();
 	if (r)
 		goto err_compat;
+	r = kvm_async_pf_init();
+	if (r)
+		goto err_async_pf;
 	r = kvm_hotplug_init();
 	if (r)
 		goto err_hotplug;
@@ -465,6 +468,8 @@ err_watch:
 err_reboot:
 	kvm_hotplug_exit();
 err_hotplug:
+	kvm_async_pf_exit();
+err_async_pf:
 	kvm_irqfd_exit();
 err_compat:
 	kvm_arch_hardware_unsetup();
@@ -490,6 +495,7 @@ void kvm_exit(void)
 	unregister_module_notifier(&kvm_module_notifier);
 	unregister_reboot_notifier(&kvm_reboot_notifier);
 	kvm_hotplug_exit();
+	kvm_async_pf_exit();
 	kvm_irqfd_exit();
 	kvm_arch_hardware_unsetup();
 	kvm_free_kick_masks();
@@ -561,6 +567,7 @@ static struct kvm *kvm_create_vm(unsigned long type)
 	xa_init(&kvm->vcpu_array);
 	refcount_set(&kvm->users_count, 1);
 	kvm->max_vcpu_ids = KVM_MAX_VCPU_IDS;
+	kvm->halt_poll_limit = -1;
 	mmgrab(current->mm);
 	kvm->mm = current->mm;
 
@@ -705,7 +712,7 @@ static bool kvm_wrong_mm_or_dead(struct kvm *kvm)
 	return kvm->mm != current->mm || READ_ONCE(kvm->vm_dead);
 }
 
-static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id);
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id);
 
 /* Capabilities that any architecture has; the others are x86.c's. */
 static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
@@ -733,11 +740,14 @@ static long kvm_vm_ioctl(struct file *filp, unsigned int ioctl, unsigned long ar
 	void __user *argp = (void __user *)arg;
 	union {
 		struct kvm_userspace_memory_region mem;
+		struct kvm_userspace_memory_region2 mem2;
 		struct kvm_dirty_log log;
 		struct kvm_clear_dirty_log clear;
 		struct kvm_enable_cap cap;
 	} u;
 
+	BUILD_BUG_ON(offsetofend(typeof(u.mem), userspace_addr) !=
+		     offsetof(typeof(u.mem2), guest_memfd_offset));
 	if (kvm_wrong_mm_or_dead(kvm))
 		return -EIO;
 
@@ -752,6 +762,11 @@ static long kvm_vm_ioctl(struct file *filp, unsigned int ioctl, unsigned long ar
 		return kvm_vm_ioctl_enable_cap(kvm, &u.cap);
 	case KVM_SET_USER_MEMORY_REGION:
 		if (copy_from_user(&u.mem, argp, sizeof(u.mem)))
+			return -EFAULT;
+		return kvm_vm_ioctl_set_memory_region(kvm, &u.mem);
+	case KVM_SET_USER_MEMORY_REGION2:
+		/* It begins like the first, and the rest is for KVM_MEM_GUEST_MEMFD. */
+		if (copy_from_user(&u.mem2, argp, sizeof(u.mem2)))
 			return -EFAULT;
 		return kvm_vm_ioctl_set_memory_region(kvm, &u.mem);
 	case KVM_GET_DIRTY_LOG:
@@ -926,7 +941,7 @@ err_fd:
 	return r;
 }
 
-static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, u32 id)
+static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id)
 {
 	struct kvm_vcpu *vcpu;
 	int r;

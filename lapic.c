@@ -862,6 +862,10 @@ bool lapic_write(struct lapic *l, unsigned int reg, u64 val, u64 now, struct lap
 	case APIC_TDCR:
 		write_tdcr(l, val, now, e);
 		break;
+	case APIC_LVT0:		/* a PIC may have asked in vain so far */
+		set_reg(l, reg, val);
+		e->what |= LAPIC_DO_EVENT;
+		break;
 	case APIC_DFR:
 		val |= ~reg_mask(l, reg);	/* reserved: read as ones */
 		fallthrough;

@@ -76,7 +76,8 @@
  * to read; kvm->mmu_lock for the hva tree, EPT entries and the fetching of dirty
  * words.
  *
- * Left out: the dirty ring, guest_memfd, KVM_MEM_USERFAULT.
+ * Left out: the dirty ring, guest_memfd (so KVM_SET_USER_MEMORY_REGION2 does what the
+ * first one does), KVM_MEM_USERFAULT.
  */
 #include <linux/bitmap.h>
 #include <linux/cache.h>

@@ -827,6 +827,10 @@ int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	f.seq = READ_ONCE(kvm->mmu_invalidate_seq);
 	smp_rmb();	/* the lookup comes after: see fault_is_stale() */
 
+	/* The guest may have better to do than to wait for a slow page. */
+	if (kvm_apf_enabled(vcpu) && kvm_async_pf(vcpu, f.gfn, f.hva, f.write))
+		return 1;
+
 	r = host_page_get(f.hva, f.write, may_write, &f.host);
 	if (r == -EHWPOISON)
 		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)f.hva, PAGE_SHIFT, current);

@@ -637,7 +637,8 @@ static const struct kvm_msr_row kvm_msrs[] = {
 	/* KVM's own: pv.c. */
 	PV(MSR_KVM_WALL_CLOCK), PV(MSR_KVM_SYSTEM_TIME),
 	PV(MSR_KVM_WALL_CLOCK_NEW), PV(MSR_KVM_SYSTEM_TIME_NEW), PV(MSR_KVM_STEAL_TIME),
-	PV(MSR_KVM_PV_EOI_EN),
+	PV(MSR_KVM_PV_EOI_EN), PV(MSR_KVM_ASYNC_PF_EN), PV(MSR_KVM_ASYNC_PF_INT),
+	PV(MSR_KVM_ASYNC_PF_ACK), PV(MSR_KVM_POLL_CONTROL),
 
 	/* Intel's, touched without a look at CPUID. */
 	CONST(MSR_IA32_PLATFORM_ID, 1, 0),
@@ -1074,7 +1075,7 @@ int kvm_vm_ioctl_set_msr_filter(struct kvm *kvm, const void __user *user)
 	mutex_lock(&kvm->lock);
 	old = rcu_replace_pointer(kvm->arch.msr_filter, new, lockdep_is_held(&kvm->lock));
 	mutex_unlock(&kvm->lock);
-	kvm_make_all_cpus_request(kvm, KVM_REQ_MSR_FILTER);
+	kvm_make_all_cpus_request(kvm, KVM_REQ_INTERCEPTS);
 	synchronize_srcu(&kvm->srcu);
 	free_msr_filter(old);
 	return 0;

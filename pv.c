@@ -15,11 +15,9 @@
  * then a feature that the guest's CPUID does not show is not there for it (#GP,
  * KVM_ENOSYS).  The VMM itself may always get and set the MSRs.
  *
- * The clock is pvclock.c's.
+ * The clock is pvclock.c's, asynchronous page faults are async_pf.c's.
  *
  * Locks: all of it is vcpu->mutex's, but pv_unhalted, which any vCPU may set.
- *
- * Left out: asynchronous page faults.
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
@@ -33,7 +31,8 @@
 
 /* What a local APIC of ours does. */
 #define NEEDS_LAPIC	(BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI) | \
-			 BIT(KVM_FEATURE_PV_EOI))
+			 BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_ASYNC_PF) | \
+			 BIT(KVM_FEATURE_ASYNC_PF_INT))
 
 /**
  * kvm_pv_supported_features() - EAX of leaf KVM_CPUID_FEATURES, as far as it works here
@@ -42,7 +41,8 @@ u32 kvm_pv_supported_features(void)
 {
 	u32 features = BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_NOP_IO_DELAY) |
 		       BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |
-		       BIT(KVM_FEATURE_PV_SCHED_YIELD) | NEEDS_LAPIC;
+		       BIT(KVM_FEATURE_PV_SCHED_YIELD) | BIT(KVM_FEATURE_POLL_CONTROL) |
+		       NEEDS_LAPIC;
 
 	if (sched_info_on())
 		features |= BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_TLB_FLUSH);
@@ -314,6 +314,13 @@ static unsigned int pv_msr_feature(u32 index)
 		return KVM_FEATURE_STEAL_TIME;
 	case MSR_KVM_PV_EOI_EN:
 		return KVM_FEATURE_PV_EOI;
+	case MSR_KVM_ASYNC_PF_EN:
+		return KVM_FEATURE_ASYNC_PF;
+	case MSR_KVM_ASYNC_PF_INT:
+	case MSR_KVM_ASYNC_PF_ACK:
+		return KVM_FEATURE_ASYNC_PF_INT;
+	case MSR_KVM_POLL_CONTROL:
+		return KVM_FEATURE_POLL_CONTROL;
 	default:
 		return KVM_FEATURE_CLOCKSOURCE2;
 	}
@@ -347,6 +354,18 @@ int kvm_get_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_KVM_PV_EOI_EN:
 		*data = vcpu->arch.pv_eoi_msr;
 		return 0;
+	case MSR_KVM_POLL_CONTROL:
+		*data = vcpu->arch.poll_control;
+		return 0;
+	case MSR_KVM_ASYNC_PF_EN:
+		*data = vcpu->arch.apf.msr_en;
+		return 0;
+	case MSR_KVM_ASYNC_PF_INT:
+		*data = vcpu->arch.apf.vector;
+		return 0;
+	case MSR_KVM_ASYNC_PF_ACK:
+		*data = 0;
+		return 0;
 	}
 	return 1;
 }
@@ -377,6 +396,18 @@ int kvm_set_pv_msr(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		return set_steal_time(vcpu, data);
 	case MSR_KVM_PV_EOI_EN:
 		return set_pv_eoi(vcpu, data);
+	case MSR_KVM_POLL_CONTROL:
+		if (data & ~1ull)
+			return 1;
+		vcpu->arch.poll_control = data;
+		return 0;
+	case MSR_KVM_ASYNC_PF_EN:
+		return kvm_async_pf_set_en(vcpu, data);
+	case MSR_KVM_ASYNC_PF_INT:
+		return kvm_async_pf_set_int(vcpu, data);
+	case MSR_KVM_ASYNC_PF_ACK:
+		kvm_async_pf_ack(vcpu, data);
+		return 0;
 	}
 	return 1;
 }
@@ -393,6 +424,7 @@ void kvm_pv_vcpu_reset(struct kvm_vcpu *vcpu)
 	vcpu->arch.steal_marked = false;
 	vcpu->arch.pv_unhalted = false;
 	vcpu->arch.pv_eoi_msr = 0;
+	vcpu->arch.poll_control = 1;
 }
 
 /* ---- hypercalls ---- */

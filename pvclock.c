@@ -29,7 +29,7 @@
  * How a change gets to the guest, by requests to vCPUs:
  *
  *	the host's clock becomes another	pvclock_gtod notifier, all VMs	\
- *	a vCPU's TSC is written			tsc.c				 >-- KVM_REQ_MASTER_CLOCK
+ *	a vCPU's TSC is written			tsc.c				 >  REQ_MASTER_CLOCK
  *	KVM_SET_CLOCK				the VM's new offset		/	|
  *	MSR_KVM_SYSTEM_TIME is written		\				v
  *	a vCPU comes to another CPU		 >-------------> KVM_REQ_CLOCK_UPDATE:
@@ -199,9 +199,8 @@ static bool vcpus_share_tsc(struct kvm *kvm)
 	return i > 0;
 }
 
-/* From here on no vCPU is in the guest, or enters it, until release_vcpus(). */
+/* From here on no vCPU is in the guest, or enters it, until release_vcpus(); clock_lock too. */
 static void hold_vcpus(struct kvm *kvm)
-	__acquires(&kvm->arch.clock_lock)
 {
 	mutex_lock(&kvm->arch.clock_lock);
 	kvm_make_all_cpus_request(kvm, KVM_REQ_CLOCK_HOLD);
@@ -209,7 +208,6 @@ static void hold_vcpus(struct kvm *kvm)
 
 /* And whoever enters has the new clock. */
 static void release_vcpus(struct kvm *kvm)
-	__releases(&kvm->arch.clock_lock)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;

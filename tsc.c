@@ -26,6 +26,9 @@
  * a second of what the last written TSC has become by now is taken to mean "the
  * same", and gets the same offset.  So is 0, what every CPU starts with.
  *
+ * Whoever changes one of the numbers tells the local APIC, whose timer may wait for
+ * a deadline on this clock: kvm_apic_tsc_changed().
+ *
  * Locks: a vCPU's numbers are vcpu->mutex's, and change only with the vCPU
  * loaded; the VM's record of the last write is kvm->arch.tsc_write_lock's.
  *
@@ -37,6 +40,7 @@
 #include <linux/math64.h>
 #include <linux/uaccess.h>
 #include <asm/tsc.h>
+#include "irq.h"
 #include "kvm_host.h"
 
 /* Nearer than this to the host's rate is the host's rate, in parts per million. */
@@ -137,6 +141,7 @@ int kvm_set_tsc_khz(struct kvm_vcpu *vcpu, u32 khz)
 	vcpu->arch.tsc_scaling_ratio = ratio;
 	kvm_x86_ops.write_tsc_offset(vcpu);
 	kvm_make_request(KVM_REQ_MASTER_CLOCK, vcpu);
+	kvm_apic_tsc_changed(vcpu);
 	return 0;
 }
 
@@ -201,6 +206,7 @@ void kvm_synchronize_tsc(struct kvm_vcpu *vcpu, u64 tsc)
 	}
 	record_tsc_write(vcpu, offset, tsc, now);
 	raw_spin_unlock_irqrestore(&ka->tsc_write_lock, flags);
+	kvm_apic_tsc_changed(vcpu);
 }
 
 /**
@@ -228,6 +234,7 @@ void kvm_write_tsc_as_guest(struct kvm_vcpu *vcpu, u64 tsc)
 
 	vcpu->arch.ia32_tsc_adjust += delta;
 	set_tsc_offset(vcpu, vcpu->arch.tsc_offset + delta);
+	kvm_apic_tsc_changed(vcpu);
 }
 
 /**
@@ -241,8 +248,10 @@ void kvm_write_tsc_adjust(struct kvm_vcpu *vcpu, u64 adjust, bool host_initiated
 	u64 delta = adjust - vcpu->arch.ia32_tsc_adjust;
 
 	vcpu->arch.ia32_tsc_adjust = adjust;
-	if (!host_initiated)
-		set_tsc_offset(vcpu, vcpu->arch.tsc_offset + delta);
+	if (host_initiated)
+		return;
+	set_tsc_offset(vcpu, vcpu->arch.tsc_offset + delta);
+	kvm_apic_tsc_changed(vcpu);
 }
 
 /* KVM_VCPU_TSC_OFFSET: exactly this offset, and others may match it. */
@@ -255,6 +264,7 @@ static void set_tsc_offset_attr(struct kvm_vcpu *vcpu, u64 offset)
 	record_tsc_write(vcpu, offset, scale_tsc(vcpu, rdtsc()) + offset,
 			 ktime_get_boottime_ns());
 	raw_spin_unlock_irqrestore(&ka->tsc_write_lock, flags);
+	kvm_apic_tsc_changed(vcpu);
 }
 
 /**

@@ -122,6 +122,7 @@ static const struct {
 	int value;
 } kvm_constant_caps[] = {
 	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_USER_MEMORY2, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_NR_MEMSLOTS, KVM_USER_MEM_SLOTS },
@@ -159,7 +160,10 @@ static const struct {
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_PVCLOCK_FLAGS },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_HALT_POLL, 1 },
 	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ KVM_CAP_ASYNC_PF, 1 },
+	{ KVM_CAP_ASYNC_PF_INT, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
@@ -213,6 +217,8 @@ int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
 		return kvm ? kvm->max_vcpu_ids : KVM_MAX_VCPU_IDS;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case KVM_CAP_STEAL_TIME:
+		return kvm_pv_supported_features() & BIT(KVM_FEATURE_STEAL_TIME) ? 1 : 0;
 	case KVM_CAP_XSAVE2:
 		return kvm_xsave2_size();
 	case KVM_CAP_TSC_CONTROL:
@@ -226,18 +232,16 @@ int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
 	return 0;
 }
 
-/* Before the first vCPU only: it decides how vCPUs are made. */
-static int kvm_enable_before_vcpus(struct kvm *kvm, u64 *field, u64 value)
+/* There is no way back.  vCPUs that exist follow before they enter the guest again. */
+static int kvm_disable_exits(struct kvm *kvm, u64 exits)
 {
-	int r = -EINVAL;
-
+	if (exits & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
+		return -EINVAL;
 	mutex_lock(&kvm->lock);
-	if (!kvm->created_vcpus) {
-		*field |= value;
-		r = 0;
-	}
+	kvm->arch.disabled_exits |= exits;
 	mutex_unlock(&kvm->lock);
-	return r;
+	kvm_make_all_cpus_request(kvm, KVM_REQ_INTERCEPTS);
+	return 0;
 }
 
 static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
@@ -247,7 +251,9 @@ static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
 	if (!ids || ids > KVM_MAX_VCPU_IDS)
 		return -EINVAL;
 	mutex_lock(&kvm->lock);
-	if (kvm->max_vcpu_ids == ids) {
+	if (kvm->arch.bsp_vcpu_id > ids) {
+		r = -EINVAL;	/* a VM without its first CPU */
+	} else if (kvm->max_vcpu_ids == ids) {
 		r = 0;
 	} else if (!kvm->arch.max_vcpu_ids_set && !kvm->created_vcpus) {
 		kvm->max_vcpu_ids = ids;
@@ -300,11 +306,14 @@ int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *c
 		WRITE_ONCE(kvm->arch.user_space_msr_mask, arg);
 		return 0;
 	case KVM_CAP_X86_DISABLE_EXITS:
-		if (arg & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
-			return -EINVAL;
-		return kvm_enable_before_vcpus(kvm, &kvm->arch.disabled_exits, arg);
+		return kvm_disable_exits(kvm, arg);
 	case KVM_CAP_MAX_VCPU_ID:
 		return kvm_enable_max_vcpu_id(kvm, arg);
+	case KVM_CAP_HALT_POLL:
+		if (arg > UINT_MAX)
+			return -EINVAL;
+		WRITE_ONCE(kvm->halt_poll_limit, arg);
+		return 0;
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return kvm_enable_split_irqchip(kvm, arg);
 	case KVM_CAP_X2APIC_API:
@@ -384,6 +393,7 @@ int kvm_arch_vcpu_create(struct kvm_vcpu *vcpu)
 	if (r)
 		goto err_msr;
 	kvm_cpuid_vcpu_create(vcpu);
+	kvm_async_pf_vcpu_create(vcpu);
 	r = kvm_apic_vcpu_create(vcpu);
 	if (r)
 		goto err_apic;
@@ -419,6 +429,7 @@ void kvm_arch_vcpu_destroy(struct kvm_vcpu *vcpu)
 	/* A new vCPU may get the same address. */
 	for_each_possible_cpu(cpu)
 		cmpxchg(&per_cpu(last_vcpu, cpu), vcpu, NULL);
+	kvm_async_pf_vcpu_destroy(vcpu);
 	kvm_x86_ops.vcpu_free(vcpu);
 	kvm_apic_vcpu_destroy(vcpu);
 	kvm_vcpu_free_cpuid(vcpu);
@@ -757,7 +768,8 @@ bool kvm_arch_vcpu_runnable(struct kvm_vcpu *vcpu)
 	    arch->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return false;
 	if (arch->exception.pending || kvm_event_needs_reinjection(vcpu) ||
-	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted))
+	    test_bit(KVM_REQ_TRIPLE_FAULT, &vcpu->requests) || READ_ONCE(arch->pv_unhalted) ||
+	    test_bit(KVM_REQ_APF_READY, &vcpu->requests))
 		return true;
 	if ((arch->nmi_pending || test_bit(KVM_REQ_NMI, &vcpu->requests)) &&
 	    kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_NMI))
@@ -779,8 +791,8 @@ static bool kvm_accepts_vmm_interrupt(struct kvm_vcpu *vcpu)
  */
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu)
 {
-	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) && !vcpu->arch.exception.pending &&
-	       !kvm_cpu_has_interrupt(vcpu) &&
+	return kvm_accepts_vmm_interrupt(vcpu) && !kvm_event_needs_reinjection(vcpu) &&
+	       !vcpu->arch.exception.pending && !kvm_cpu_has_interrupt(vcpu) &&
 	       kvm_x86_ops.event_allowed(vcpu, KVM_EVENT_IRQ);
 }
 
@@ -795,7 +807,7 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
 	}
-	if (kvm_check_request(KVM_REQ_MSR_FILTER, vcpu))
+	if (kvm_check_request(KVM_REQ_INTERCEPTS, vcpu))
 		kvm_x86_ops.update_intercepts(vcpu);
 	if (kvm_check_request(KVM_REQ_MASTER_CLOCK, vcpu))
 		kvm_pvclock_check_master(vcpu);
@@ -805,6 +817,8 @@ static int kvm_service_requests(struct kvm_vcpu *vcpu)
 		kvm_pvclock_update(vcpu);
 	if (kvm_check_request(KVM_REQ_STEAL_UPDATE, vcpu))
 		kvm_steal_time_update(vcpu);
+	if (kvm_check_request(KVM_REQ_APF_READY, vcpu))
+		kvm_async_pf_ready(vcpu);
 	if (kvm_check_request(KVM_REQ_APIC_TIMER, vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
 	if (kvm_check_request(KVM_REQ_NMI, vcpu))
@@ -964,6 +978,7 @@ static int kvm_handle_host_work(struct kvm_vcpu *vcpu)
  * comes.  Signals are the caller's.  Returns 1.
  */
 static int vcpu_wait(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	srcu_read_unlock(&vcpu->kvm->srcu, vcpu->srcu_idx);
 	vcpu->arch.at_rest = true;
@@ -978,6 +993,8 @@ static int vcpu_wait(struct kvm_vcpu *vcpu)
 		return -EIO;
 	if (kvm_apic_timer_pending(vcpu))
 		kvm_apic_inject_pending_timer(vcpu);
+	if (kvm_check_request(KVM_REQ_APF_READY, vcpu))
+		kvm_async_pf_ready(vcpu);
 	if (kvm_apic_has_events(vcpu))
 		kvm_apic_accept_events(vcpu);
 	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && kvm_arch_vcpu_runnable(vcpu)) {

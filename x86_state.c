@@ -289,6 +289,7 @@ void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	arch->nmi_pending = 0;
 	atomic_set(&arch->nmi_queued, 0);
 	kvm_pv_vcpu_reset(vcpu);
+	kvm_async_pf_vcpu_reset(vcpu);
 	if (!init) {
 		/* With local APICs of ours others start with INIT and SIPI. */
 		arch->mp_state = is_bsp || !lapic_in_kernel(vcpu) ? KVM_MP_STATE_RUNNABLE :
@@ -829,13 +830,15 @@ static int kvm_vm_set_nr_mmu_pages(struct kvm *kvm, unsigned long nr)
 
 static int kvm_vm_set_boot_cpu_id(struct kvm *kvm, unsigned long id)
 {
-	int r = -EBUSY;
+	int r = 0;
 
 	mutex_lock(&kvm->lock);
-	if (!kvm->created_vcpus) {
+	if (kvm->created_vcpus)
+		r = -EBUSY;
+	else if (id > kvm->max_vcpu_ids)
+		r = -EINVAL;
+	else
 		kvm->arch.bsp_vcpu_id = id;
-		r = 0;
-	}
 	mutex_unlock(&kvm->lock);
 	return r;
 }

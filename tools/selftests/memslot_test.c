@@ -139,6 +139,35 @@ TEST_F(slots, geometry_errors)
 }
 
 /* Neighbours that touch do not overlap; the last slot number is good. */
+/* As <linux/kvm.h> has it since 6.8. */
+struct region2 {
+	__u32 slot, flags;
+	__u64 gpa, size, hva;
+	__u64 unused[16];		/* guest_memfd's */
+};
+
+#define REGION2		_IOW(KVMIO, 0x49, struct region2)
+#define MEM_GUEST_MEMFD	4U
+
+TEST_F(slots, region2)
+{
+	struct region2 r = { .slot = 5, .gpa = HI, .size = PAGE_SIZE, .hva = (u64)self->mem };
+
+	if (!vm_cap(self->vm, 231))
+		SKIP(return, "no KVM_CAP_USER_MEMORY2");
+	EXPECT_EQ(0, kioctlp(self->vm->fd, REGION2, &r));
+	EXPECT_EQ(0x1000UL, guest_load(self->vcpu, HI));
+	r.gpa += PAGE_SIZE;
+	r.slot = 6;
+	r.flags = MEM_GUEST_MEMFD;
+	EXPECT_EQ(-EINVAL, kioctlp(self->vm->fd, REGION2, &r));
+	EXPECT_EQ(MMIO_VALUE, guest_load(self->vcpu, HI + PAGE_SIZE));
+	EXPECT_EQ(-EFAULT, kioctlp(self->vm->fd, REGION2, 8));
+	r = (struct region2){ .slot = 5 };
+	EXPECT_EQ(0, kioctlp(self->vm->fd, REGION2, &r));
+	EXPECT_EQ(MMIO_VALUE, guest_load(self->vcpu, HI));
+}
+
 TEST_F(slots, neighbours)
 {
 	int last = vm_cap(self->vm, KVM_CAP_NR_MEMSLOTS) - 1;

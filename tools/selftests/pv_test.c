@@ -20,10 +20,12 @@
 #define HC_SEND_IPI	10
 #define HC_YIELD	11
 
+#define MSR_POLL_CONTROL 0x4b564d05
 #define F_STEAL		5
 #define F_UNHALT	7
 #define F_TLB_FLUSH	9
 #define F_SEND_IPI	11
+#define F_POLL_CONTROL	12
 #define F_YIELD		13
 
 #define E_NOSYS		1000UL
@@ -468,6 +470,48 @@ TEST(cpuid_gates)
 	vcpu_long(vcpu, guest_steal_msr);
 	EXPECT_EQ(3, next(vcpu));
 	vm_free(vcpu->vm);
+}
+
+/* 1 from the start; only bit 0 can be written. */
+static GUEST_FN void guest_poll_control(void)
+{
+	u64 before = -1, after = -1;
+
+	g_rdmsr(MSR_POLL_CONTROL, &before);
+	if (g_wrmsr(MSR_POLL_CONTROL, 0) != -1)
+		after = -2;
+	else
+		g_rdmsr(MSR_POLL_CONTROL, &after);
+	g_ucall(UCALL_SYNC, g_wrmsr(MSR_POLL_CONTROL, 2) == -1 ? -3 : before, after);
+}
+
+TEST(poll_control)
+{
+	struct vm *vm = vm_with_irqchip();
+	struct vcpu *vcpu = vcpu_new(vm, 0);
+	struct ucall uc;
+
+	if (no_feature(F_POLL_CONTROL))
+		SKIP(return, "no KVM_FEATURE_POLL_CONTROL");
+	vcpu_long(vcpu, guest_poll_control);
+	uc = vcpu_ucall(vcpu);
+	EXPECT_EQ(UCALL_SYNC, uc.cmd);
+	EXPECT_EQ(1, uc.a);
+	EXPECT_EQ(0, uc.b);
+	vm_free(vm);
+}
+
+/* How long the host polls is the VMM's to bound, in 32 bits of ns. */
+TEST(halt_poll_cap)
+{
+	struct vm *vm = vm_with_irqchip();
+
+	if (dev_cap(KVM_CAP_HALT_POLL) <= 0)
+		SKIP(return, "no KVM_CAP_HALT_POLL");
+	EXPECT_EQ(0, vm_enable_cap(vm, KVM_CAP_HALT_POLL, 0));
+	EXPECT_EQ(0, vm_enable_cap(vm, KVM_CAP_HALT_POLL, 0xffffffff));
+	EXPECT_EQ(-EINVAL, vm_enable_cap(vm, KVM_CAP_HALT_POLL, 0x100000000));
+	vm_free(vm);
 }
 
 /* What cannot work without a local APIC here is not shown to the guest, as QEMU would. */

@@ -51,7 +51,7 @@ __guest_inline u64 g_clock(const volatile struct time_info *p, u8 *flags)
 		asm volatile("lfence" : : : "memory");
 		delta = g_rdtsc() - p->tsc_timestamp;
 		delta = p->shift < 0 ? delta >> -p->shift : delta << p->shift;
-		ns = p->system_time + (u64)((unsigned __int128)delta * p->mul >> 32);
+		ns = p->system_time + (u64)((__uint128_t)delta * p->mul >> 32);
 		*flags = p->flags;
 		asm volatile("lfence" : : : "memory");
 	} while (version & 1 || version != p->version);

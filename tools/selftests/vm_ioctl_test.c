@@ -151,6 +151,8 @@ TEST_F(vm, vcpu_ids)
 	EXPECT_EQ(-EINVAL, kioctl(self->vm->fd, KVM_CREATE_VCPU, max_id));
 	EXPECT_EQ(-EINVAL, kioctl(self->vm->fd, KVM_CREATE_VCPU, -1));
 	EXPECT_EQ(-EINVAL, kioctl(self->vm->fd, KVM_CREATE_VCPU, 0x7fffffff));
+	if (!dev_is_stock())		/* 6.1's takes it for 1 */
+		EXPECT_EQ(-EINVAL, kioctl(self->vm->fd, KVM_CREATE_VCPU, 0x100000001));
 	/* Ids need no order, and the last one is good. */
 	EXPECT_LE(0, kioctl(self->vm->fd, KVM_CREATE_VCPU, max_id - 1));
 	EXPECT_LE(0, kioctl(self->vm->fd, KVM_CREATE_VCPU, 7));
@@ -159,6 +161,25 @@ TEST_F(vm, vcpu_ids)
 	/* Closing the fd does not free the id: the VM keeps its vCPUs. */
 	close(fd);
 	EXPECT_EQ(-EEXIST, kioctl(self->vm->fd, KVM_CREATE_VCPU, 0));
+}
+
+/* The first CPU has to be one that there can be. */
+TEST_F(vm, boot_cpu_id)
+{
+	int fd, max_id = vm_cap(self->vm, KVM_CAP_MAX_VCPU_ID);
+
+	if (dev_is_stock())
+		SKIP(return, "6.1's takes any number");
+	EXPECT_EQ(-EINVAL, kioctl(self->vm->fd, KVM_SET_BOOT_CPU_ID, max_id + 1));
+	EXPECT_EQ(-EINVAL, kioctl(self->vm->fd, KVM_SET_BOOT_CPU_ID, 1L << 32));
+	EXPECT_EQ(0, kioctl(self->vm->fd, KVM_SET_BOOT_CPU_ID, 5));
+	EXPECT_EQ(-EINVAL, vm_enable_cap(self->vm, KVM_CAP_MAX_VCPU_ID, 4));
+	EXPECT_EQ(0, vm_enable_cap(self->vm, KVM_CAP_MAX_VCPU_ID, 5));
+	EXPECT_EQ(-EINVAL, kioctl(self->vm->fd, KVM_SET_BOOT_CPU_ID, 6));
+	fd = kioctl(self->vm->fd, KVM_CREATE_VCPU, 0);
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(-EBUSY, kioctl(self->vm->fd, KVM_SET_BOOT_CPU_ID, 0));
+	close(fd);
 }
 
 TEST_F(vm, many_vcpus)

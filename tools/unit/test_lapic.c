@@ -296,6 +296,7 @@ static void test_sw_disable(void)
 	wr(c, APIC_SPIV, 0x1ff);
 	tap_ok(rd(c, APIC_LVT0) == 0x10700, "enabling unmasks nothing");
 	wr(c, APIC_LVT0, 0x700);
+	tap_ok(c->e.what & LAPIC_DO_EVENT, "LINT0 may let something in");
 	tap_ok(rd(c, APIC_LVT0) == 0x700 && lapic_extint_open(&c->l), "LINT0 as ExtINT");
 	wr(c, APIC_LVT0, 0x400);
 	tap_ok(!lapic_extint_open(&c->l), "LINT0 as NMI lets no ExtINT through");

@@ -719,5 +719,7 @@ int kvm_cpu_get_interrupt(struct kvm_vcpu *vcpu)
 		vcpu->arch.interrupt.pending = false;
 		return vcpu->arch.interrupt.nr;
 	}
-	return lapic_in_kernel(vcpu) && !vcpu->arch.apicv_active ? kvm_apic_ack_interrupt(vcpu) : -1;
+	if (!lapic_in_kernel(vcpu) || vcpu->arch.apicv_active)
+		return -1;
+	return kvm_apic_ack_interrupt(vcpu);
 }

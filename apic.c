@@ -45,7 +45,11 @@
  * Locks: apic_map_lock (a mutex, innermost) to change the map.  All else is the vCPU's
  * thread's, but for IRR, TMR, pending_events, timer_pending, which are atomic.
  *
- * Left out: SMI; posted interrupts and APIC virtualization by hardware.
+ * Hardware that delivers interrupts by itself (arch.apicv_active) works on the same page
+ * of registers while the guest runs.  Senders then post to lapic.pir, and what hardware
+ * needs to know is told before an entry: kvm_apic_get_apicv().
+ *
+ * Left out: SMI; interrupts posted to a CPU that is in the guest, without an exit.
  */
 #include <linux/export.h>
 #include <linux/hrtimer.h>
@@ -350,14 +354,16 @@ void kvm_apic_vm_init(struct kvm *kvm)
 }
 
 /**
- * kvm_apic_vm_destroy() - free the map
- * @kvm: the VM; nobody delivers interrupts any more
+ * kvm_apic_vm_destroy() - free the map and the APIC-access page
+ * @kvm: the VM; nobody delivers interrupts any more, and no vCPU is left
  */
 void kvm_apic_vm_destroy(struct kvm *kvm)
 {
 	mutex_lock(&kvm->arch.apic_map_lock);
 	apic_map_replace(kvm, NULL);
 	mutex_unlock(&kvm->arch.apic_map_lock);
+	if (kvm->arch.apic_access_page)
+		free_page((unsigned long)__va(kvm->arch.apic_access_page));
 }
 
 /* ---- delivery ---- */
@@ -741,12 +747,22 @@ void kvm_apic_accept_events(struct kvm_vcpu *vcpu)
 
 int kvm_apic_has_interrupt(struct kvm_vcpu *vcpu)
 {
-	return vcpu->arch.apic ? lapic_pending(&vcpu->arch.apic->core) : -1;
+	struct kvm_lapic *apic = vcpu->arch.apic;
+
+	if (!apic)
+		return -1;
+	lapic_take_posted(&apic->core);
+	return lapic_pending(&apic->core);
 }
 
 int kvm_apic_ack_interrupt(struct kvm_vcpu *vcpu)
 {
-	return vcpu->arch.apic ? lapic_ack(&vcpu->arch.apic->core) : -1;
+	struct kvm_lapic *apic = vcpu->arch.apic;
+
+	if (!apic)
+		return -1;
+	lapic_take_posted(&apic->core);
+	return lapic_ack(&apic->core);
 }
 
 /**
@@ -775,8 +791,11 @@ bool kvm_apic_accept_pic_intr(struct kvm_vcpu *vcpu)
 void kvm_vcpu_scan_ioapic(struct kvm_vcpu *vcpu)
 {
 	bitmap_zero(vcpu->arch.ioapic_handled_vectors, 256);
-	if (vcpu->arch.apic)
-		kvm_scan_ioapic_routes(vcpu, vcpu->arch.ioapic_handled_vectors);
+	if (!vcpu->arch.apic)
+		return;
+	kvm_scan_ioapic_routes(vcpu, vcpu->arch.ioapic_handled_vectors);
+	if (vcpu->arch.apicv_active)
+		kvm_make_request(KVM_REQ_EVENT, vcpu);	/* tell hardware */
 }
 
 /*
@@ -819,7 +838,7 @@ bool kvm_apic_eoi_is_private(struct kvm_vcpu *vcpu)
 	struct kvm_lapic *apic = vcpu->arch.apic;
 	int vector;
 
-	if (!apic || apic->core.mode == LAPIC_DISABLED)
+	if (!apic || apic->core.mode == LAPIC_DISABLED || vcpu->arch.apicv_active)
 		return false;
 	vector = lapic_sole_edge(&apic->core);
 	return vector >= 0 && !test_bit(vector, vcpu->arch.ioapic_handled_vectors);
@@ -994,7 +1013,10 @@ EXPORT_SYMBOL_GPL(kvm_apic_note_cr8);
  */
 unsigned int kvm_apic_masked_class(struct kvm_vcpu *vcpu)
 {
-	return lapic_masked_by_tpr(&vcpu->arch.apic->core);
+	struct lapic *l = &vcpu->arch.apic->core;
+
+	lapic_take_posted(l);
+	return lapic_masked_by_tpr(l);
 }
 
 /**
@@ -1029,14 +1051,94 @@ void kvm_apic_set_base(struct kvm_vcpu *vcpu, u64 old, u64 new)
 {
 	struct kvm_lapic *apic = vcpu->arch.apic;
 
-	if (!apic || apic_base_mode(new) == apic->core.mode)
+	if (!apic)
+		return;
+	if (apic_base_mode(new) != LAPIC_XAPIC || ((old ^ new) & PAGE_MASK))
+		kvm_mmu_drop_apic_page(vcpu->kvm);
+	if (apic_base_mode(new) == apic->core.mode)
 		return;
 	lapic_set_mode(&apic->core, apic_base_mode(new));
+	kvm_x86_ops.update_intercepts(vcpu);
 	if (apic->core.mode == LAPIC_DISABLED)
 		apic_set_timer(apic);
 	apic_mirror_tpr(vcpu);
 	apic_map_update(vcpu->kvm);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
+}
+
+/* ---- hardware that does some of it ---- */
+
+/**
+ * kvm_apic_get_apicv() - what hardware must know to deliver interrupts
+ * @vcpu: loaded vCPU with a local APIC of ours; not in the guest
+ * @v: filled
+ *
+ * The EOIs that others want to hear of are those of the I/O APIC's pins, and of all that
+ * was level-triggered when it came.
+ */
+void kvm_apic_get_apicv(struct kvm_vcpu *vcpu, struct kvm_apicv *v)
+{
+	struct lapic *l = &vcpu->arch.apic->core;
+	unsigned int i;
+
+	lapic_take_posted(l);
+	v->rvi = max(lapic_highest_irr(l), 0);
+	v->svi = max(lapic_highest_isr(l), 0);
+	for (i = 0; i < ARRAY_SIZE(v->eoi_exit); i++)
+		v->eoi_exit[i] = vcpu->arch.ioapic_handled_vectors[i] |
+				 lapic_get(l, APIC_TMR + 2 * i * 0x10) |
+				 (u64)lapic_get(l, APIC_TMR + (2 * i + 1) * 0x10) << 32;
+}
+
+/**
+ * kvm_apic_eoi_done() - hardware has done an EOI of which others want to hear
+ * @vcpu: loaded vCPU; kvm->srcu held
+ * @vector: whose; it is not in service any more
+ */
+void kvm_apic_eoi_done(struct kvm_vcpu *vcpu, u8 vector)
+{
+	u32 tmr = lapic_get(&vcpu->arch.apic->core, APIC_TMR + vector / 32 * 0x10);
+
+	apic_tell_eoi(vcpu, vector, tmr >> (vector % 32) & 1);
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+}
+EXPORT_SYMBOL_GPL(kvm_apic_eoi_done);
+
+/**
+ * kvm_apic_write_done() - hardware has let the guest write to a register
+ * @vcpu: loaded vCPU; kvm->srcu held
+ * @offset: in the page; the value is there
+ */
+void kvm_apic_write_done(struct kvm_vcpu *vcpu, unsigned int offset)
+{
+	struct lapic *l = &vcpu->arch.apic->core;
+	struct lapic_effect e = {};
+
+	if (l->mode == LAPIC_DISABLED)
+		return;
+	if (offset == APIC_LVTT)
+		apic_refresh_timer_modes(vcpu);
+	lapic_write_done(l, offset, ktime_get_ns(), &e);
+	apic_do_effects(vcpu, &e);
+}
+EXPORT_SYMBOL_GPL(kvm_apic_write_done);
+
+/*
+ * The page that hardware knows the APIC's address by; nobody ever sees what is in it.
+ * One for each VM, made with its first vCPU.
+ */
+static int apic_access_page_create(struct kvm *kvm)
+{
+	unsigned long page;
+
+	if (!kvm_caps.has_apicv || READ_ONCE(kvm->arch.apic_access_page))
+		return 0;
+	page = get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!page)
+		return -ENOMEM;
+	if (cmpxchg(&kvm->arch.apic_access_page, 0, __pa(page)))
+		free_page(page);
+	return 0;
 }
 
 /* ---- KVM_GET_LAPIC, KVM_SET_LAPIC ---- */
@@ -1060,6 +1162,7 @@ int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s)
 		return -EINVAL;
 	if (lapic_timer_periodic(&apic->core))
 		kvm_apic_inject_pending_timer(vcpu);
+	lapic_take_posted(&apic->core);
 	lapic_get_page(&apic->core, ktime_get_ns(), READ_ONCE(vcpu->kvm->arch.x2apic_format),
 		       s->regs);
 	return 0;
@@ -1161,6 +1264,8 @@ int kvm_apic_vcpu_create(struct kvm_vcpu *vcpu)
 
 	if (!irqchip_in_kernel(vcpu->kvm))
 		return 0;
+	if (apic_access_page_create(vcpu->kvm))
+		return -ENOMEM;
 	apic = kzalloc(sizeof(*apic), GFP_KERNEL_ACCOUNT);
 	if (!apic)
 		return -ENOMEM;
@@ -1169,6 +1274,7 @@ int kvm_apic_vcpu_create(struct kvm_vcpu *vcpu)
 		kfree(apic);
 		return -ENOMEM;
 	}
+	apic->core.posted = kvm_caps.has_apicv;
 	apic->vcpu = vcpu;
 	minikvm_hrtimer_setup(&apic->timer, apic_timer_fn, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 	vcpu->arch.apic = apic;

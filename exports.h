@@ -53,6 +53,9 @@
 
 #define kvm_apic_note_cr8		mkvm_apic_note_cr8
 #define kvm_apic_page			mkvm_apic_page
+#define kvm_apic_eoi_done		mkvm_apic_eoi_done
+#define kvm_apic_write_done		mkvm_apic_write_done
+#define kvm_emulate_mmio		mkvm_emulate_mmio
 
 #define kvm_handle_debug_exit		mkvm_handle_debug_exit
 #define kvm_emulate_mov_dr		mkvm_emulate_mov_dr

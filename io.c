@@ -862,6 +862,7 @@ int kvm_emulate_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	io_note_fault(vcpu, gpa, access);
 	return io_run(vcpu);
 }
+EXPORT_SYMBOL_GPL(kvm_emulate_mmio);
 
 /**
  * kvm_insn_len() - how long is the instruction at RIP?

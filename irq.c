@@ -693,6 +693,17 @@ bool kvm_cpu_has_interrupt(struct kvm_vcpu *vcpu)
 }
 
 /**
+ * kvm_cpu_has_injectable() - is there an interrupt that must be injected?
+ * @vcpu: loaded vCPU
+ *
+ * Those that hardware takes from the local APIC's page by itself are not.
+ */
+bool kvm_cpu_has_injectable(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.apicv_active ? kvm_cpu_has_extint(vcpu) : kvm_cpu_has_interrupt(vcpu);
+}
+
+/**
  * kvm_cpu_get_interrupt() - acknowledge the interrupt that the vCPU takes
  * @vcpu: loaded vCPU
  *
@@ -708,5 +719,7 @@ int kvm_cpu_get_interrupt(struct kvm_vcpu *vcpu)
 		vcpu->arch.interrupt.pending = false;
 		return vcpu->arch.interrupt.nr;
 	}
-	return lapic_in_kernel(vcpu) ? kvm_apic_ack_interrupt(vcpu) : -1;
+	if (!lapic_in_kernel(vcpu) || vcpu->arch.apicv_active)
+		return -1;
+	return kvm_apic_ack_interrupt(vcpu);
 }

@@ -111,6 +111,7 @@ void kvm_scan_ioapic_routes(struct kvm_vcpu *vcpu, unsigned long *handled_vector
 /* The interrupt that the vCPU would take next.  Loaded vCPU. */
 bool kvm_cpu_has_extint(struct kvm_vcpu *vcpu);
 bool kvm_cpu_has_interrupt(struct kvm_vcpu *vcpu);
+bool kvm_cpu_has_injectable(struct kvm_vcpu *vcpu);	/* ... that hardware will not deliver */
 int kvm_cpu_get_interrupt(struct kvm_vcpu *vcpu);	/* acknowledges; -1: none */
 
 /* ---- irqchip.c: PICs and I/O APIC of a VM; pit.c: its PIT ---- */
@@ -189,6 +190,9 @@ unsigned long kvm_apic_get_cr8(struct kvm_vcpu *vcpu);
 void kvm_apic_note_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
 unsigned int kvm_apic_masked_class(struct kvm_vcpu *vcpu);
 hpa_t kvm_apic_page(struct kvm_vcpu *vcpu);
+void kvm_apic_get_apicv(struct kvm_vcpu *vcpu, struct kvm_apicv *v);
+void kvm_apic_eoi_done(struct kvm_vcpu *vcpu, u8 vector);
+void kvm_apic_write_done(struct kvm_vcpu *vcpu, unsigned int offset);
 int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr);

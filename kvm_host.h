@@ -365,6 +365,8 @@ struct kvm_vcpu_arch {
 
 	/* apic.c; NULL: the VMM has the local APIC */
 	struct kvm_lapic *apic;
+	/* The vendor, in update_intercepts(): the CPU takes interrupts from its page itself. */
+	bool apicv_active;
 	gpa_t vapic_addr;	/* of the TPR that a patched guest uses; 0: there is none */
 	/* Vectors whose EOI the I/O APIC, ours or userspace's, wants to hear of. */
 	DECLARE_BITMAP(ioapic_handled_vectors, 256);
@@ -540,6 +542,8 @@ struct kvm_arch {
 	u16 nr_user_ioapic_pins;	/* split irqchip: GSIs below are userspace's pins */
 	struct kvm_irqchip_state *irqchip;	/* irqchip.c: PICs and I/O APIC */
 	struct kvm_pit *pit;			/* irqchip.c */
+	hpa_t apic_access_page;		/* apic.c: VMX's APIC-access page; made once */
+	bool apic_page_dropped;		/* mmu.c: and not mapped any more		(m) */
 	struct kvm_apic_map __rcu *apic_map;	/* apic.c: who has which APIC id */
 	struct mutex apic_map_lock;		/* to write it; innermost */
 	u32 bsp_vcpu_id;
@@ -632,6 +636,17 @@ struct kvm_exit_info {
 };
 
 /**
+ * struct kvm_apicv - what hardware that delivers interrupts is told before an entry
+ * @rvi:	the highest vector in the IRR, 0: none
+ * @svi:	the highest vector in the ISR, 0: none
+ * @eoi_exit:	a bit for each vector whose EOI is to exit
+ */
+struct kvm_apicv {
+	u8 rvi, svi;
+	u64 eoi_exit[4];
+};
+
+/**
  * struct kvm_x86_ops - all that generic code asks of a vendor module
  *
  * Grouped by lifetime.  Functions are called in process context with the vCPU
@@ -672,7 +687,7 @@ struct kvm_x86_ops {
 	int (*get_msr)(struct kvm_vcpu *vcpu, u32 index, u64 *data);	/* 0, or 1: not mine */
 	int (*set_msr)(struct kvm_vcpu *vcpu, u32 index, u64 data);	/* likewise */
 	void (*write_tsc_offset)(struct kvm_vcpu *vcpu);
-	/* CPUID, MSR filter, guest debugging or disabled exits changed. */
+	/* CPUID, MSR filter, guest debugging, disabled exits or the APIC's mode changed. */
 	void (*update_intercepts)(struct kvm_vcpu *vcpu);
 
 	/* Events. */
@@ -686,6 +701,8 @@ struct kvm_x86_ops {
 	void (*set_interrupt_shadow)(struct kvm_vcpu *vcpu, u32 shadow);
 	bool (*get_nmi_mask)(struct kvm_vcpu *vcpu);
 	void (*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
+	/* Before an entry with arch.apicv_active. */
+	void (*load_apicv)(struct kvm_vcpu *vcpu, const struct kvm_apicv *v);
 	/* If hardware has CR8: exit when it goes below this class; 0: never. */
 	void (*watch_tpr)(struct kvm_vcpu *vcpu, unsigned int class);
 
@@ -749,6 +766,7 @@ struct kvm_tdp_format {
  * @tsc_scaling_frac_bits: fixed-point position of the ratio
  * @max_tsc_scaling_ratio: its largest value
  * @has_invpcid, @has_rdtscp, @has_xsaves: a guest can use the instruction
+ * @has_apicv:	hardware delivers a local APIC's interrupts: load_apicv()
  * @own_msrs:	MSRs that this vendor alone has, up to a 0
  * @ucode_rev:	IA32_UCODE_REV (AMD: PATCH_LEVEL) of a new vCPU
  * @supported_de_cfg: bits of AMD's DE_CFG that a guest may set
@@ -767,6 +785,7 @@ struct kvm_caps {
 	bool has_invpcid;
 	bool has_rdtscp;
 	bool has_xsaves;
+	bool has_apicv;
 	const u32 *own_msrs;
 	u64 ucode_rev;
 	u64 supported_de_cfg;
@@ -875,6 +894,7 @@ int kvm_mmu_create(struct kvm_vcpu *vcpu);
 void kvm_mmu_destroy(struct kvm_vcpu *vcpu);
 int kvm_mmu_reload(struct kvm_vcpu *vcpu);
 int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access);
+void kvm_mmu_drop_apic_page(struct kvm *kvm);
 /* memslot.c tells mmu.c; kvm->slots_lock held */
 void kvm_mmu_zap_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
 void kvm_mmu_write_protect_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);

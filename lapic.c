@@ -67,6 +67,7 @@ u32 lapic_get(const struct lapic *l, unsigned int reg)
 static void set_reg(struct lapic *l, unsigned int reg, u32 val)
 {
 	*reg_ptr(l, reg) = val;
+	l->acted_on[reg / 0x10] = val;
 }
 
 /* A vector's word in the 256 bits of IRR, ISR or TMR, and its bit in there. */
@@ -248,6 +249,8 @@ void lapic_reset(struct lapic *l, bool init)
 	unsigned int reg;
 
 	memset(l->regs, 0, LAPIC_PAGE_SIZE);
+	memset(l->acted_on, 0, sizeof(l->acted_on));
+	memset(l->pir, 0, sizeof(l->pir));
 	set_reg(l, APIC_ID, id);
 	set_reg(l, APIC_LVR, LAPIC_VERSION);
 	set_reg(l, APIC_DFR, APIC_DFR_FLAT);
@@ -393,7 +396,29 @@ bool lapic_set_irr(struct lapic *l, u8 vector, bool level)
 		else
 			atomic_clear_vector(l, APIC_TMR, vector);
 	}
+	if (l->posted)
+		return !(atomic_or_u32(&l->pir[vector / 32], vector_bit(vector)) &
+			 vector_bit(vector));
 	return !atomic_set_vector(l, APIC_IRR, vector);
+}
+
+/**
+ * lapic_take_posted() - what has arrived goes into the IRR
+ * @l: the APIC; the vCPU's thread, and hardware is not at work on the page
+ *
+ * The CPU that delivers interrupts by itself changes the IRR, and nobody promises that
+ * it does so atomically: so others keep out of it.
+ */
+void lapic_take_posted(struct lapic *l)
+{
+	unsigned int i;
+
+	if (!l->posted)
+		return;
+	for (i = 0; i < 8; i++) {
+		if (READ_ONCE(l->pir[i]))
+			*reg_ptr(l, APIC_IRR + i * 0x10) |= atomic_take_u32(&l->pir[i]);
+	}
 }
 
 /**
@@ -417,6 +442,11 @@ bool lapic_error(struct lapic *l, u32 error)
 	return lapic_set_irr(l, lvt & APIC_VECTOR_MASK, false);
 }
 
+int lapic_highest_irr(const struct lapic *l)
+{
+	return highest_vector(l, APIC_IRR);
+}
+
 int lapic_highest_isr(const struct lapic *l)
 {
 	return highest_vector(l, APIC_ISR);
@@ -429,7 +459,8 @@ int lapic_highest_isr(const struct lapic *l)
  */
 bool lapic_vector_active(const struct lapic *l, u8 vector)
 {
-	return test_vector(l, APIC_IRR, vector) || test_vector(l, APIC_ISR, vector);
+	return (READ_ONCE(l->pir[vector / 32]) & vector_bit(vector)) ||
+	       test_vector(l, APIC_IRR, vector) || test_vector(l, APIC_ISR, vector);
 }
 
 /**
@@ -849,6 +880,27 @@ bool lapic_write(struct lapic *l, unsigned int reg, u64 val, u64 now, struct lap
 }
 
 /**
+ * lapic_write_done() - hardware has let the guest write to the page
+ * @l: the APIC, not disabled; the vCPU's thread
+ * @reg: which register
+ * @now: the caller's clock, in ns
+ * @e: takes what is to be done; the caller has zeroed it
+ *
+ * All 32 bits are there, whatever the register has.  What follows depends on what was
+ * there before: so the write is taken back, and done as by lapic_write().
+ */
+void lapic_write_done(struct lapic *l, unsigned int reg, u64 now, struct lapic_effect *e)
+{
+	u32 val;
+
+	if (!reg_writable(l, reg))
+		return;
+	val = lapic_get(l, reg);
+	*reg_ptr(l, reg) = l->acted_on[reg / 0x10];
+	lapic_write(l, reg, val, now, e);
+}
+
+/**
  * lapic_read() - a read of a register
  * @l: the APIC, not disabled; the vCPU's thread
  * @reg: offset in the page; x2APIC: (MSR - 800H) * 16
@@ -990,11 +1042,15 @@ bool lapic_set_page(struct lapic *l, u64 now, bool wide_id, const void *page)
 	const u32 *in = page;
 	u32 count = in[APIC_TMCCT / sizeof(*in)];
 	u64 deadline = l->tsc_deadline;
+	unsigned int reg;
 
 	if (l->mode == LAPIC_X2APIC && wide_id && in[APIC_ID / sizeof(*in)] != l->id)
 		return false;
 	memcpy(l->regs, page, LAPIC_PAGE_SIZE);
+	memset(l->pir, 0, sizeof(l->pir));
 	sanitize_page(l);
+	for (reg = 0; reg < LAPIC_PAGE_SIZE; reg += 0x10)
+		l->acted_on[reg / 0x10] = lapic_get(l, reg);
 	l->esr_pending = 0;
 	l->tsc_deadline = lapic_timer_deadline(l) ? deadline : 0;
 	if (count > lapic_get(l, APIC_TMICT))

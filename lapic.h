@@ -73,8 +73,11 @@ enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
  * @timer.period: TMICT as a time, in ns
  * @timer.target: when the count first reaches 0, in ns of the caller's clock
  * @tsc_deadline: guest TSC at which the timer fires; 0: not armed
+ * @posted:	hardware may be at work on the page: what arrives goes to @pir first
+ * @pir:	interrupts on their way to the IRR, as in it; see lapic_take_posted()
+ * @acted_on:	the registers as this code last wrote them: see lapic_write_done()
  *
- * IRR, TMR and @esr_pending are changed with atomic operations, by any thread
+ * IRR (@pir if @posted), TMR and @esr_pending are changed with atomic operations, by any thread
  * (lapic_set_irr(), lapic_error()).  All else belongs to the vCPU's thread; others
  * may look (destinations, LVTs, enabled or not) and see it before or after a change.
  */
@@ -90,6 +93,9 @@ struct lapic {
 		u64 target;
 	} timer;
 	u64 tsc_deadline;
+	bool posted;
+	u32 pir[8];
+	u32 acted_on[LAPIC_PAGE_SIZE / 0x10];
 };
 
 /* What the binding is to do after a register access: struct lapic_effect.what. */
@@ -116,6 +122,7 @@ void lapic_set_mode(struct lapic *l, enum lapic_mode mode);
 u32 lapic_get(const struct lapic *l, unsigned int reg);
 bool lapic_read(struct lapic *l, unsigned int reg, u64 now, u64 *val);
 bool lapic_write(struct lapic *l, unsigned int reg, u64 val, u64 now, struct lapic_effect *e);
+void lapic_write_done(struct lapic *l, unsigned int reg, u64 now, struct lapic_effect *e);
 bool lapic_mmio_read(struct lapic *l, unsigned int offset, unsigned int len, u64 now, u32 *val);
 void lapic_mmio_write(struct lapic *l, unsigned int offset, unsigned int len, u32 val, u64 now,
 		      struct lapic_effect *e);
@@ -131,7 +138,9 @@ bool lapic_set_irr(struct lapic *l, u8 vector, bool level);
 bool lapic_error(struct lapic *l, u32 error);
 u8 lapic_ppr(const struct lapic *l);
 bool lapic_vector_active(const struct lapic *l, u8 vector);
+void lapic_take_posted(struct lapic *l);
 int lapic_highest_isr(const struct lapic *l);
+int lapic_highest_irr(const struct lapic *l);
 int lapic_pending(const struct lapic *l);
 u8 lapic_masked_by_tpr(const struct lapic *l);
 int lapic_ack(struct lapic *l);

@@ -440,6 +440,9 @@ int __kvm_set_memory_region(struct kvm *kvm, const struct kvm_userspace_memory_r
 	}
 	if (r)
 		memslot_free(new, old);
+	else if (mem->guest_phys_addr <= APIC_DEFAULT_PHYS_BASE &&
+		 APIC_DEFAULT_PHYS_BASE - mem->guest_phys_addr < mem->memory_size)
+		kvm_mmu_drop_apic_page(kvm);	/* the slot is there now */
 	return r;
 }
 

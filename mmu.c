@@ -728,6 +728,61 @@ static bool fast_fault(const struct fault *f)
 	return fixed;
 }
 
+/*
+ * The one page without a slot: at the local APIC's address VMX wants to find its
+ * APIC-access page, to do what the guest does there with the registers instead.  It is
+ * a page of the kernel's, so no notifier has a say.
+ *
+ * The guest must see it only through a vCPU that virtualizes accesses to it: one whose APIC
+ * is in xAPIC mode at the usual address.  Whoever changes that drops the page for good;
+ * accesses then are emulated.
+ */
+#define APIC_GFN	(APIC_DEFAULT_PHYS_BASE >> PAGE_SHIFT)
+
+static bool may_map_apic_page(const struct kvm *kvm)
+{
+	return READ_ONCE(kvm->arch.apic_access_page) && !READ_ONCE(kvm->arch.apic_page_dropped);
+}
+
+static int map_apic_page(struct kvm_vcpu *vcpu)
+{
+	const struct kvm_tdp_format *fmt = format();
+	struct kvm *kvm = vcpu->kvm;
+	u64 *entry;
+
+	if (pt_cache_fill(&vcpu->arch.pt_cache))
+		return -ENOMEM;
+	spin_lock(&kvm->mmu_lock);
+	if (may_map_apic_page(kvm)) {
+		entry = reach_entry(vcpu, APIC_GFN, 1);
+		if (!entry_is_present(*entry)) {
+			entry_set(entry, fmt->leaf | fmt->write | fmt->memtype_wb |
+				  accessed_bit() | kvm->arch.apic_access_page);
+			count_leaf(kvm, 1, 1);
+		}
+	}
+	spin_unlock(&kvm->mmu_lock);
+	return 1;
+}
+
+/**
+ * kvm_mmu_drop_apic_page() - accesses to the local APIC's page are emulated from now on
+ * @kvm: the VM
+ */
+void kvm_mmu_drop_apic_page(struct kvm *kvm)
+{
+	struct tdp_walk w = TDP_WALK_INIT(w, .kvm = kvm, .leaf = zap_leaf, .start = APIC_GFN,
+					  .end = APIC_GFN + 1);
+
+	if (!may_map_apic_page(kvm))
+		return;
+	spin_lock(&kvm->mmu_lock);
+	WRITE_ONCE(kvm->arch.apic_page_dropped, true);
+	walk_root(&w, 0);
+	walk_finish(&w);
+	spin_unlock(&kvm->mmu_lock);
+}
+
 /**
  * kvm_mmu_page_fault() - the guest accessed what its tables do not (yet) allow
  * @vcpu: the vCPU, kvm->srcu held
@@ -756,6 +811,8 @@ int kvm_mmu_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u32 access)
 	trace_minikvm_page_fault(vcpu, gpa, access);
 	f.slot = gfn_to_memslot(kvm, f.gfn);
 	may_write = f.slot && !(f.slot->flags & KVM_MEM_READONLY);
+	if (!f.slot && f.gfn == APIC_GFN && may_map_apic_page(kvm))
+		return map_apic_page(vcpu);
 	if (!f.slot && (access & KVM_FAULT_CAN_SKIP) &&
 	    !kvm_io_bus_write(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, NULL))
 		return kvm_skip_emulated_instruction(vcpu);

@@ -297,7 +297,7 @@ int kvm_set_apic_base(struct kvm_vcpu *vcpu, u64 value, bool host_initiated)
 {
 	const u64 mode = MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE;
 	u64 old = vcpu->arch.apic_base & mode, new = value & mode;
-	u64 reserved = vcpu->arch.reserved_gpa_bits | 0x2ff;
+	u64 reserved = vcpu->arch.reserved_gpa_bits | 0x2ff, was;
 
 	if (!guest_cpuid_has(vcpu, X86_FEATURE_X2APIC))
 		reserved |= X2APIC_ENABLE;
@@ -308,9 +308,10 @@ int kvm_set_apic_base(struct kvm_vcpu *vcpu, u64 value, bool host_initiated)
 				(old == 0 && new == mode)))
 		return 1;
 
-	if (lapic_in_kernel(vcpu))
-		kvm_apic_set_base(vcpu, vcpu->arch.apic_base, value);
+	was = vcpu->arch.apic_base;
 	vcpu->arch.apic_base = value;
+	if (lapic_in_kernel(vcpu))
+		kvm_apic_set_base(vcpu, was, value);
 	if (old != new)
 		kvm_update_cpuid_runtime(vcpu);
 	return 0;

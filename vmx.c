@@ -884,6 +884,7 @@ static const struct kvm_x86_ops vmx_x86_ops = {
 	.set_interrupt_shadow = vmx_set_interrupt_shadow,
 	.get_nmi_mask = vmx_get_nmi_mask,
 	.set_nmi_mask = vmx_set_nmi_mask,
+	.load_apicv = vmx_load_apicv,
 	.watch_tpr = vmx_watch_tpr,
 
 	.prepare_switch_to_guest = vmx_prepare_switch_to_guest,

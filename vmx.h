@@ -84,6 +84,7 @@ struct vmx_segment_cache {
  * @exec_control: primary processor-based controls as they are in the VMCS
  * @exception_bitmap: likewise
  * @tpr_threshold: likewise
+ * @eoi_exit:	EOI-exit bitmap, likewise
  * @segments:	copies of guest segment registers; @seg_valid has a bit for each
  *		field of each, see vmx_state.c
  * @guest_state_loaded: the guest's MSRs are in the CPU, not the host's
@@ -110,6 +111,7 @@ struct vcpu_vmx {
 	u32 ple_window;		/* 0: no pause-loop exits */
 	u32 exception_bitmap;
 	u32 tpr_threshold;
+	u64 eoi_exit[4];
 	unsigned long *msr_bitmap;
 	u64 eptp;
 
@@ -300,6 +302,7 @@ int vmx_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data);
 int vmx_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data);
 void vmx_write_tsc_offset(struct kvm_vcpu *vcpu);
 void vmx_update_intercepts(struct kvm_vcpu *vcpu);
+void vmx_msr_bitmap_set(unsigned long *bitmap, u32 index, bool write, bool intercept);
 
 /* vmx_exit.c */
 bool vmx_event_allowed(struct kvm_vcpu *vcpu, enum kvm_event_type type);
@@ -320,6 +323,18 @@ void vmx_get_exit_info(struct kvm_vcpu *vcpu, struct kvm_exit_info *info);
 const char *vmx_exit_name(u32 reason);
 
 /* vmx_apic.c */
+#define VMX_APIC_2ND	(SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |	\
+			 SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |	\
+			 SECONDARY_EXEC_APIC_REGISTER_VIRT |		\
+			 SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+void vmx_apic_setup(struct vmcs_config *conf);
+void vmx_apic_report(void);
+u32 vmx_apic_secondary(struct kvm_vcpu *vcpu);
+void vmx_apic_update(struct kvm_vcpu *vcpu);
+void vmx_load_apicv(struct kvm_vcpu *vcpu, const struct kvm_apicv *v);
+int vmx_handle_apic_access(struct kvm_vcpu *vcpu);
+int vmx_handle_apic_write(struct kvm_vcpu *vcpu);
+int vmx_handle_eoi_induced(struct kvm_vcpu *vcpu);
 u32 vmx_apic_cpu_based(struct kvm_vcpu *vcpu);
 void vmx_apic_reset(struct kvm_vcpu *vcpu);
 void vmx_watch_tpr(struct kvm_vcpu *vcpu, unsigned int class);

@@ -85,7 +85,7 @@ static const struct vmx_control vmx_controls[] = {
 		.optional = SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
 			    SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_ENABLE_XSAVES |
 			    SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_TSC_SCALING |
-			    SECONDARY_EXEC_PAUSE_LOOP_EXITING |
+			    SECONDARY_EXEC_PAUSE_LOOP_EXITING | VMX_APIC_2ND |
 			    /* SGX is not offered; without this a guest could use it. */
 			    SECONDARY_EXEC_ENCLS_EXITING,
 		.result = RESULT(cpu_based_2nd),
@@ -223,6 +223,7 @@ static int setup_vmcs_config(struct vmcs_config *conf, bool quiet)
 	rdmsrl(MSR_IA32_VMX_PROCBASED_CTLS2, caps);
 	if ((caps >> 32) & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
 		ok &= vmx_setup_ept(conf, quiet);
+	vmx_apic_setup(conf);
 	return ok ? 0 : -EOPNOTSUPP;
 }
 
@@ -258,6 +259,7 @@ static void vmx_set_caps(void)
 	kvm_caps.has_invpcid = vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_INVPCID;
 	kvm_caps.has_rdtscp = vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_RDTSCP;
 	kvm_caps.has_xsaves = vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_XSAVES;
+	kvm_caps.has_apicv = vmcs_config.cpu_based_2nd & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 	if (vmcs_config.cpu_based_2nd & SECONDARY_EXEC_TSC_SCALING) {
 		kvm_caps.has_tsc_scaling = true;
 		kvm_caps.tsc_scaling_frac_bits = 48;	/* SDM 25.6.5 */
@@ -288,6 +290,7 @@ int vmx_setup_caps(void)
 	r = setup_vmcs_config(&vmcs_config, false);
 	if (r)
 		return r;
+	vmx_apic_report();
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, vmx_cr0_fixed0);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, vmx_cr0_fixed1);
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, vmx_cr4_fixed0);

@@ -501,7 +501,7 @@ static const struct {
 };
 
 /* Each part is 1 KiB: 128 longs.  Write parts come after both read parts. */
-static void vmx_msr_bitmap_set(unsigned long *bitmap, u32 index, bool write, bool intercept)
+void vmx_msr_bitmap_set(unsigned long *bitmap, u32 index, bool write, bool intercept)
 {
 	unsigned long *part = bitmap + (write ? 256 : 0) + (index >= 0xc0000000 ? 128 : 0);
 
@@ -530,7 +530,7 @@ static void vmx_update_msr_bitmap(struct kvm_vcpu *vcpu)
 /* An instruction that CPUID does not offer must raise #UD: its control is off. */
 static u32 vmx_secondary_controls(struct kvm_vcpu *vcpu)
 {
-	u32 ctl = vmcs_config.cpu_based_2nd;
+	u32 ctl = vmcs_config.cpu_based_2nd & (~VMX_APIC_2ND | vmx_apic_secondary(vcpu));
 
 	if (!to_vmx(vcpu)->vpid)
 		ctl &= ~SECONDARY_EXEC_ENABLE_VPID;
@@ -571,6 +571,7 @@ void vmx_update_intercepts(struct kvm_vcpu *vcpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
 	vmx_init_state_masks(vcpu);
+	vmx_apic_update(vcpu);
 	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, vmx_secondary_controls(vcpu));
 	vmx->exception_bitmap = vmx_exception_bitmap(vcpu);
 	vmcs_write32(EXCEPTION_BITMAP, vmx->exception_bitmap);

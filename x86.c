@@ -733,11 +733,24 @@ static bool kvm_inject_events(struct kvm_vcpu *vcpu)
 		taken = kvm_try_inject_nmi(vcpu);
 	if (arch->nmi_pending)
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_NMI);
-	if (!taken && kvm_cpu_has_interrupt(vcpu))
+	if (!taken && kvm_cpu_has_injectable(vcpu))
 		taken = kvm_try_inject_irq(vcpu);
-	if (kvm_cpu_has_interrupt(vcpu))
+	if (kvm_cpu_has_injectable(vcpu))
 		kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
 	return leave_soon;
+}
+
+/* What hardware does of the local APIC's work goes on from where we have brought it. */
+static void kvm_tell_apic_hardware(struct kvm_vcpu *vcpu)
+{
+	struct kvm_apicv v;
+
+	if (!vcpu->arch.apicv_active) {
+		kvm_x86_ops.watch_tpr(vcpu, kvm_apic_masked_class(vcpu));
+		return;
+	}
+	kvm_apic_get_apicv(vcpu, &v);
+	kvm_x86_ops.load_apicv(vcpu, &v);
 }
 
 /**
@@ -905,7 +918,7 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 		if (window)
 			kvm_x86_ops.enable_window(vcpu, KVM_EVENT_IRQ);
 		if (lapic_in_kernel(vcpu))
-			kvm_x86_ops.watch_tpr(vcpu, kvm_apic_masked_class(vcpu));
+			kvm_tell_apic_hardware(vcpu);
 		kvm_pv_eoi_offer(vcpu);
 	}
 	kvm_x86_ops.prepare_switch_to_guest(vcpu);

@@ -384,6 +384,33 @@ GUEST_FN static void move_me(void)
 	g_done();
 }
 
+/* The page is where IA32_APIC_BASE says, and is nobody's in x2APIC mode. */
+#define OTHER_BASE	0xfe000000UL
+
+GUEST_FN static void page_moves(void)
+{
+	u64 base;
+
+	apic_on();
+	g_rdmsr(MSR_APIC_BASE, &base);
+	if (!x2apic) {
+		lapic_write(LAPIC_TPR, 0x30);
+		G_ASSERT(g_cr8() == 3, g_cr8());
+		g_wrmsr(MSR_APIC_BASE, (base & 0xfff) | OTHER_BASE);
+		G_ASSERT(*(volatile u32 *)(OTHER_BASE + LAPIC_TPR) == 0x30, 0);
+		*(volatile u32 *)(OTHER_BASE + LAPIC_TPR) = 0x40;
+		G_ASSERT(g_cr8() == 4, g_cr8());
+	}
+	lapic_write(LAPIC_TPR, 0x50);			/* userspace's */
+	G_ASSERT(g_cr8() == (x2apic ? 0 : 4), g_cr8());
+	if (!x2apic) {
+		g_wrmsr(MSR_APIC_BASE, base);
+		lapic_write(LAPIC_TPR, 0x60);
+		G_ASSERT(g_cr8() == 6, g_cr8());
+	}
+	g_done();
+}
+
 /* ----------------------------------------------------------------------- host */
 
 FIXTURE(lapic) {
@@ -491,6 +518,17 @@ TEST_F(lapic, registers)
 	if (variant->x2apic)
 		SKIP(return, "its reserved bits fault");
 	vcpu_long(self->vcpu, registers);
+	EXPECT_UCALL(self->vcpu, UCALL_DONE);
+}
+
+TEST_F(lapic, page_moves)
+{
+	if (dev_is_stock())
+		SKIP(return, "its page may stay where it was");
+	vcpu_long(self->vcpu, page_moves);
+	EXPECT_EXIT(self->vcpu, KVM_EXIT_MMIO);
+	EXPECT_EQ(LAPIC_GPA + LAPIC_TPR, self->vcpu->run->mmio.phys_addr);
+	EXPECT_EQ(1, self->vcpu->run->mmio.is_write);
 	EXPECT_UCALL(self->vcpu, UCALL_DONE);
 }
 
@@ -646,6 +684,19 @@ TEST_F(lapic, cr8_costs_no_exit)
 	exits = exits_of(_metadata, self->vcpu, use_cr8, 2000);
 	TH_LOG("%ld exits of 2000 writes and 2000 reads of CR8", exits);
 	EXPECT_TRUE(hw ? exits < 500 : exits >= 4000);
+}
+
+/* An interrupt of the CPU to itself, and its EOI: with APICv only an x2APIC's ICR exits. */
+TEST_F(lapic, eoi_costs_no_exit)
+{
+	bool hw = vmx_param("enable_apicv") == 'Y';
+	long exits;
+
+	if (counter("exits") < 0 || dev_is_stock())
+		SKIP(return, "the stock module's counters are others");
+	exits = exits_of(_metadata, self->vcpu, use_eoi, 2000);
+	TH_LOG("%ld exits of 2000 interrupts and EOIs", exits);
+	EXPECT_TRUE(hw ? exits < (variant->x2apic ? 2500 : 500) : exits >= 4000);
 }
 
 TEST_HARNESS_MAIN

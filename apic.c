@@ -812,7 +812,7 @@ static void apic_tell_eoi(struct kvm_vcpu *vcpu, u8 vector, bool level)
 	if (kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_KERNEL) {
 		if (level || handled)
 			kvm_ioapic_update_eoi(vcpu, vector, level);
-	} else if (handled) {
+	} else if (handled && !lapic_eoi_is_directed(&vcpu->arch.apic->core)) {
 		vcpu->arch.pending_ioapic_eoi = vector;
 		kvm_make_request(KVM_REQ_IOAPIC_EOI_EXIT, vcpu);
 	}
@@ -905,6 +905,23 @@ void kvm_apic_mmio_read(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, unsigned i
 	if (lapic_mmio_read(&vcpu->arch.apic->core, offset_in_page(gpa), len, ktime_get_ns(), &val))
 		kvm_make_request(KVM_REQ_EVENT, vcpu);
 	memcpy(data, &val, min_t(unsigned int, len, sizeof(val)));
+}
+
+/**
+ * kvm_apic_cpuid_changed() - the guest's CPUID is a new one
+ * @vcpu: the vCPU
+ *
+ * EOIs can be directed where the VMM has the I/O APIC: ours has no EOI register.
+ */
+void kvm_apic_cpuid_changed(struct kvm_vcpu *vcpu)
+{
+	struct kvm_lapic *apic = vcpu->arch.apic;
+
+	if (!apic)
+		return;
+	apic->core.directed_eoi = guest_cpuid_has(vcpu, X86_FEATURE_X2APIC) &&
+				  kvm_irqchip_mode(vcpu->kvm) == KVM_IRQCHIP_SPLIT;
+	lapic_set_version(&apic->core);
 }
 
 static void apic_refresh_timer_modes(struct kvm_vcpu *vcpu)

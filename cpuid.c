@@ -39,6 +39,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "irq.h"
 #include "kvm_host.h"
 
 /* ---- which features exist ---- */
@@ -793,6 +794,7 @@ static void cpuid_changed(struct kvm_vcpu *vcpu)
 
 	cpuid_build_index(vcpu);
 	kvm_pv_cpuid_changed(vcpu);
+	kvm_apic_cpuid_changed(vcpu);
 	vcpu->arch.maxphyaddr = guest_maxphyaddr(vcpu);
 	vcpu->arch.reserved_gpa_bits = ~(BIT_ULL(vcpu->arch.maxphyaddr) - 1);
 	vcpu->arch.cr4_reserved_bits = cr4_reserved_bits(vcpu);

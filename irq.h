@@ -195,6 +195,7 @@ void kvm_apic_eoi_done(struct kvm_vcpu *vcpu, u8 vector);
 void kvm_apic_write_done(struct kvm_vcpu *vcpu, unsigned int offset);
 int kvm_vcpu_ioctl_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *s);
 int kvm_vcpu_ioctl_set_lapic(struct kvm_vcpu *vcpu, const struct kvm_lapic_state *s);
+void kvm_apic_cpuid_changed(struct kvm_vcpu *vcpu);
 int kvm_vcpu_ioctl_set_vapic_addr(struct kvm_vcpu *vcpu, u64 addr);
 /* Around each entry; kvm->srcu held, may sleep.  Nothing to do for most guests. */
 void kvm_apic_write_vapic(struct kvm_vcpu *vcpu);

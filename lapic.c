@@ -173,7 +173,7 @@ static const struct {
 	REG(APIC_RRR)		= { XR },
 	REG(APIC_LDR)		= { R | XW, 0xff000000 },
 	REG(APIC_DFR)		= { XR | XW, 0xf0000000 },
-	REG(APIC_SPIV)		= { R | W, 0x3ff },
+	REG(APIC_SPIV)		= { R | W, 0x13ff },
 	[APIC_ISR / 0x10 ... APIC_IRR / 0x10 + 7] = { R },	/* ISR, TMR, IRR */
 	REG(APIC_ESR)		= { R | W },
 	REG(APIC_ICR)		= { R | W },	/* write_icr() has its rules */
@@ -224,10 +224,21 @@ static u32 reg_mask(const struct lapic *l, unsigned int reg)
 
 	if (reg == APIC_LVTT && !l->tsc_deadline_mode)
 		mask &= ~(u32)APIC_LVT_TIMER_TSCDEADLINE;
+	if (reg == APIC_SPIV && !l->directed_eoi)
+		mask &= ~APIC_SPIV_DIRECTED_EOI;
 	return mask;
 }
 
 /* ---- reset, modes ---- */
+
+/**
+ * lapic_set_version() - the version register, by what the APIC can do
+ * @l: the APIC
+ */
+void lapic_set_version(struct lapic *l)
+{
+	set_reg(l, APIC_LVR, LAPIC_VERSION | (l->directed_eoi ? APIC_LVR_DIRECTED_EOI : 0));
+}
 
 static void set_x2apic_id(struct lapic *l)
 {
@@ -252,7 +263,7 @@ void lapic_reset(struct lapic *l, bool init)
 	memset(l->acted_on, 0, sizeof(l->acted_on));
 	memset(l->pir, 0, sizeof(l->pir));
 	set_reg(l, APIC_ID, id);
-	set_reg(l, APIC_LVR, LAPIC_VERSION);
+	lapic_set_version(l);
 	set_reg(l, APIC_DFR, APIC_DFR_FLAT);
 	set_reg(l, APIC_SPIV, 0xff);
 	for (reg = APIC_LVTT; reg <= APIC_LVTERR; reg += 0x10)
@@ -307,6 +318,15 @@ void lapic_set_mode(struct lapic *l, enum lapic_mode mode)
 		set_reg(l, APIC_ID, l->id << 24);
 		set_reg(l, APIC_LDR, 0);
 	}
+}
+
+/**
+ * lapic_eoi_is_directed() - does software tell the I/O APICs of EOIs by itself?
+ * @l: the APIC
+ */
+bool lapic_eoi_is_directed(const struct lapic *l)
+{
+	return lapic_get(l, APIC_SPIV) & APIC_SPIV_DIRECTED_EOI;
 }
 
 /**
@@ -1012,7 +1032,7 @@ static void sanitize_page(struct lapic *l)
 	set_reg(l, APIC_TASKPRI, lapic_get(l, APIC_TASKPRI) & reg_mask(l, APIC_TASKPRI));
 	set_reg(l, APIC_SPIV, lapic_get(l, APIC_SPIV) & reg_mask(l, APIC_SPIV));
 	set_reg(l, APIC_TDCR, lapic_get(l, APIC_TDCR) & reg_mask(l, APIC_TDCR));
-	set_reg(l, APIC_LVR, LAPIC_VERSION);
+	lapic_set_version(l);
 	set_reg(l, APIC_ICR, lapic_get(l, APIC_ICR) & ~(u32)APIC_ICR_BUSY);
 	set_reg(l, APIC_DFR, lapic_get(l, APIC_DFR) | 0x0fffffff);
 	if (l->mode == LAPIC_X2APIC) {

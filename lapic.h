@@ -68,6 +68,7 @@ enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
  * @mode:	as IA32_APIC_BASE has it
  * @id:		of the CPU: its x2APIC ID, and the initial ID in xAPIC mode
  * @tsc_deadline_mode: the timer has that mode (CPUID.1:ECX bit 24)
+ * @directed_eoi: software can keep EOIs from the I/O APICs, as theirs have an EOI register
  * @esr_pending: errors since the last write to the ESR, which shows them
  * @timer:	one-shot and periodic: a count is under way
  * @timer.period: TMICT as a time, in ns
@@ -86,6 +87,7 @@ struct lapic {
 	enum lapic_mode mode;
 	u32 id;
 	bool tsc_deadline_mode;
+	bool directed_eoi;
 	u32 esr_pending;
 	struct {
 		bool armed;
@@ -115,6 +117,8 @@ struct lapic_effect {
 
 /* ---- registers ---- */
 
+void lapic_set_version(struct lapic *l);
+bool lapic_eoi_is_directed(const struct lapic *l);
 void lapic_reset(struct lapic *l, bool init);
 void lapic_open_lint0(struct lapic *l);
 void lapic_set_tpr(struct lapic *l, u8 cr8);

@@ -391,6 +391,38 @@ TEST(userspace_hears_of_eois)
 	vm_free(vm);
 }
 
+#define DIRECTED_EOI_OFFERED	(1u << 24)	/* of the version register */
+#define DIRECTED_EOI		(1u << 12)	/* of the spurious-vector register */
+
+/* The guest will tell the I/O APIC itself: no exit, if it has said so. */
+TEST(directed_eoi)
+{
+	struct vm *vm = vm_new();
+	struct kvm_lapic_state lapic;
+	struct routes routes = {};
+	struct vcpu *vcpu;
+
+	ASSERT_EQ(0, kioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
+	vcpu = vcpu_new(vm, 0);
+	ASSERT_EQ(0, kioctlp(vcpu->fd, KVM_GET_LAPIC, &lapic));
+	EXPECT_EQ(0, *(u32 *)&lapic.regs[0x30] & DIRECTED_EOI_OFFERED);
+	vm_free(vm);
+
+	vm = vm_split(24);
+	route_msi(&routes, 3, VECTOR | MSI_LEVEL);
+	ASSERT_EQ(0, set_routes(vm, &routes));
+	vcpu = vcpu_waiting(vm);
+	ASSERT_EQ(0, kioctlp(vcpu->fd, KVM_GET_LAPIC, &lapic));
+	EXPECT_EQ(DIRECTED_EOI_OFFERED, *(u32 *)&lapic.regs[0x30] & DIRECTED_EOI_OFFERED);
+	*(u32 *)&lapic.regs[LAPIC_SVR] |= DIRECTED_EOI;
+	ASSERT_EQ(0, kioctlp(vcpu->fd, KVM_SET_LAPIC, &lapic));
+	EXPECT_EQ(1, line_status(vm, 3, 1));
+	if (dev_is_stock())		/* Linux 6.1 offers it, but exits */
+		EXPECT_EXIT(vcpu, KVM_EXIT_IOAPIC_EOI);
+	EXPECT_EQ(1, irqs_after_run(vcpu, NULL));
+	vm_free(vm);
+}
+
 TEST(an_eoi_after_its_route_was_changed)
 {
 	struct vm *vm = vm_split(24);

@@ -504,6 +504,16 @@ static void test_priorities(void)
 	wr(c, APIC_EOI, 0);
 	wr(c, APIC_EOI, 0);
 	tap_ok(!c->e.what, "EOI without anything in service");
+	wr(c, APIC_SPIV, 0x13ff);
+	tap_ok(!lapic_eoi_is_directed(&c->l) && !(rd(c, APIC_LVR) & APIC_LVR_DIRECTED_EOI),
+	       "EOIs cannot be directed");
+	c->l.directed_eoi = true;
+	lapic_set_version(&c->l);
+	wr(c, APIC_SPIV, 0x13ff);
+	tap_ok(lapic_eoi_is_directed(&c->l) && rd(c, APIC_SPIV) == 0x13ff &&
+	       (rd(c, APIC_LVR) & APIC_LVR_DIRECTED_EOI), "unless there is who can be told");
+	wr(c, APIC_SPIV, 0x3ff);
+	tap_ok(!lapic_eoi_is_directed(&c->l), "and software wants it");
 	lapic_set_irr(&c->l, 0x4f, false);
 	lapic_ack(&c->l);
 	wr(c, APIC_EOI, 0);

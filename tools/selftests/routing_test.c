@@ -391,8 +391,8 @@ TEST(userspace_hears_of_eois)
 	vm_free(vm);
 }
 
-#define DIRECTED_EOI_OFFERED	(1u << 24)	/* of the version register */
-#define DIRECTED_EOI		(1u << 12)	/* of the spurious-vector register */
+#define DIRECTED_EOI_OFFERED	0x1000000	/* of the version register */
+#define DIRECTED_EOI		0x1000	/* of the spurious-vector register */
 
 /* The guest will tell the I/O APIC itself: no exit, if it has said so. */
 TEST(directed_eoi)

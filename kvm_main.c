@@ -583,12 +583,13 @@ static struct kvm *kvm_create_vm(unsigned long type)
 	r = kvm_io_vm_init(kvm);
 	if (r)
 		goto err_io;
-	r = hardware_enable_all();
-	if (r)
-		goto err_hardware;
+	/* A signal ends it; hardware comes after it, as to switch that off takes long. */
 	r = kvm_arch_init_vm(kvm, type);
 	if (r)
 		goto err_arch;
+	r = hardware_enable_all();
+	if (r)
+		goto err_hardware;
 
 	mutex_lock(&kvm_lock);
 	list_add(&kvm->vm_list, &vm_list);
@@ -596,9 +597,9 @@ static struct kvm *kvm_create_vm(unsigned long type)
 	preempt_notifier_inc();
 	return kvm;
 
-err_arch:
-	hardware_disable_all();
 err_hardware:
+	kvm_arch_destroy_vm(kvm);
+err_arch:
 	kvm_io_vm_destroy(kvm);
 err_io:
 	kvm_irq_vm_destroy(kvm);

@@ -332,10 +332,10 @@ int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *c
 
 /**
  * kvm_arch_init_vm() - the x86 part of a new VM
- * @kvm: the VM; memory slots and VMX are ready
+ * @kvm: the VM; memory slots are ready
  * @type: of KVM_CREATE_VM; there is only 0
  *
- * Return: 0, -EINVAL, -ENOMEM.
+ * Return: 0; -EINVAL, -ENOMEM, -EINTR: a signal is pending.
  */
 int kvm_arch_init_vm(struct kvm *kvm, unsigned long type)
 {

@@ -339,8 +339,11 @@ int kvm_async_pf_set_en(struct kvm_vcpu *vcpu, u64 data)
  */
 int kvm_async_pf_set_int(struct kvm_vcpu *vcpu, u64 data)
 {
-	if (data > 0xff || !lapic_in_kernel(vcpu))
+	if (data > 0xff)
 		return 1;
+	/* What was read is to be written back when a VM without local APICs is restored. */
+	if (!lapic_in_kernel(vcpu))
+		return data != 0;
 	vcpu->arch.apf.vector = data;
 	return 0;
 }

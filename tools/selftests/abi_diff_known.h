@@ -78,6 +78,7 @@ static const struct known {
 	{ "msr @(cpuid|bare) @(0|1|17|2a|79|10a|199|1db|1dc|1dd|1de|606|611|619|639|641|c0010010|"
 	  "c001001a|c001001b|c001001d|c0010020|c0010055|c0010062|c0010112|c0010113) | 1 *",
 	  "constants, for guests that do not look at CPUID: what is read can be written" },
+	{ "msr @(cpuid|bare) 4b564d06 | 1 *", "without a local APIC: 0, which is read, can be written" },
 	{ "msr @(cpuid|bare) 17[56] | 1 *", "SYSENTER's: canonical addresses only" },
 	{ "msr @(cpuid|bare) c0000084 | 1 *", "FMASK has 32 bits" },
 	{ "msr bare @(3b|c0000103) | 1 *", "a VMM may write what CPUID does not show" },

@@ -524,7 +524,7 @@ struct kvm_arch {
 
 	bool max_vcpu_ids_set;				/* (l) by KVM_ENABLE_CAP, once */
 	u64 identity_map_addr;				/* (l) accepted, not needed */
-	u32 default_tsc_khz;				/* (l) */
+	u32 default_tsc_khz;		/* (l) of a new vCPU; 0: the host's */
 	/* msr.c: TSC writes close together are one synchronisation attempt. */
 	raw_spinlock_t tsc_write_lock;
 	u64 last_tsc_write, last_tsc_nsec, last_tsc_offset;

@@ -53,7 +53,6 @@
 void kvm_tsc_vm_init(struct kvm *kvm)
 {
 	raw_spin_lock_init(&kvm->arch.tsc_write_lock);
-	kvm->arch.default_tsc_khz = tsc_khz;
 }
 
 static u64 tsc_ratio_one(void)
@@ -153,7 +152,8 @@ int kvm_set_tsc_khz(struct kvm_vcpu *vcpu, u32 khz)
  */
 int kvm_tsc_vcpu_create(struct kvm_vcpu *vcpu)
 {
-	u32 khz = READ_ONCE(vcpu->kvm->arch.default_tsc_khz);
+	/* Linux may find a better number for its own rate after the VM was created. */
+	u32 khz = READ_ONCE(vcpu->kvm->arch.default_tsc_khz) ?: tsc_khz;
 	u64 ratio = tsc_ratio_for(khz);
 
 	if (!ratio)

@@ -853,7 +853,7 @@ static int kvm_vm_set_tsc_khz(struct kvm *kvm, unsigned long khz)
 		return -EINVAL;
 	mutex_lock(&kvm->lock);
 	if (!kvm->created_vcpus) {
-		kvm->arch.default_tsc_khz = khz ?: tsc_khz;
+		kvm->arch.default_tsc_khz = khz;
 		r = 0;
 	}
 	mutex_unlock(&kvm->lock);
@@ -975,7 +975,7 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg)
 	case KVM_SET_TSC_KHZ:
 		return kvm_vm_set_tsc_khz(kvm, arg);
 	case KVM_GET_TSC_KHZ:
-		return READ_ONCE(kvm->arch.default_tsc_khz);
+		return READ_ONCE(kvm->arch.default_tsc_khz) ?: tsc_khz;
 	case KVM_GET_CLOCK:
 		kvm_vm_ioctl_get_clock(kvm, &clock);
 		return copy_to_user(argp, &clock, sizeof(clock)) ? -EFAULT : 0;

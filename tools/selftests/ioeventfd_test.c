@@ -11,7 +11,6 @@
  */
 #include <cpuid.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 
 #include <kselftest_harness.h>
 
@@ -234,18 +233,7 @@ TEST(any_length)
 /* How many instructions the module has emulated so far, -1: it does not say. */
 static long emulated(void)
 {
-	char text[64] = "";
-	int fd;
-
-	if (access("/sys/kernel/debug/minikvm", F_OK))
-		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
-	fd = open("/sys/kernel/debug/minikvm/insn_emulation", O_RDONLY);
-	if (fd < 0)
-		return -1;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		die("read: %m");
-	close(fd);
-	return atol(text);
+	return module_counter("insn_emulation");
 }
 
 /*

@@ -12,7 +12,6 @@
  * it does: exits are counted.
  */
 #include <kselftest_harness.h>
-#include <sys/mount.h>
 
 #include "irq_util.h"
 
@@ -628,24 +627,6 @@ TEST_F(lapic, blocked_by_a_debugger)
 
 /* --------------------------------------------------------------- who does it */
 
-/* A counter of minikvm, -1: there is none. */
-static long counter(const char *name)
-{
-	char path[128], text[64] = "";
-	int fd;
-
-	if (access("/sys/kernel/debug/minikvm", F_OK))
-		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
-	snprintf(path, sizeof(path), "/sys/kernel/debug/minikvm/%s", name);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return -1;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		die("read: %m");
-	close(fd);
-	return atol(text);
-}
-
 /* What the module says of itself: 'Y' or 'N'; 'N' also if it says nothing. */
 static char vmx_param(const char *name)
 {
@@ -669,9 +650,9 @@ static long exits_of(struct __test_metadata *_metadata, struct vcpu *vcpu, void 
 	GUEST_VAR(vcpu->vm, rounds) = n;
 	vcpu_long(vcpu, guest);
 	EXPECT_UCALL(vcpu, UCALL_SYNC);
-	before = counter("exits");
+	before = module_counter("exits");
 	EXPECT_UCALL(vcpu, UCALL_DONE);
-	return counter("exits") - before;
+	return module_counter("exits") - before;
 }
 
 TEST_F(lapic, cr8_costs_no_exit)
@@ -679,7 +660,7 @@ TEST_F(lapic, cr8_costs_no_exit)
 	bool hw = host_is_amd() || vmx_param("flexpriority") == 'Y';
 	long exits;
 
-	if (counter("exits") < 0 || dev_is_stock())
+	if (module_counter("exits") < 0 || dev_is_stock())
 		SKIP(return, "the stock module's counters are others");
 	exits = exits_of(_metadata, self->vcpu, use_cr8, 2000);
 	TH_LOG("%ld exits of 2000 writes and 2000 reads of CR8", exits);
@@ -692,7 +673,7 @@ TEST_F(lapic, eoi_costs_no_exit)
 	bool hw = vmx_param("enable_apicv") == 'Y';
 	long exits;
 
-	if (counter("exits") < 0 || dev_is_stock())
+	if (module_counter("exits") < 0 || dev_is_stock())
 		SKIP(return, "the stock module's counters are others");
 	exits = exits_of(_metadata, self->vcpu, use_eoi, 2000);
 	TH_LOG("%ld exits of 2000 interrupts and EOIs", exits);

@@ -809,6 +809,24 @@ void pin_cpu(int cpu)
 		die("pin to CPU %d: %s", cpu, strerror(errno));
 }
 
+/* A counter of minikvm's, of all VMs together; -1: there is none. */
+long module_counter(const char *name)
+{
+	char path[128], text[64] = "";
+	int fd;
+
+	if (access("/sys/kernel/debug/minikvm", F_OK))
+		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/minikvm/%s", name);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return -1;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		die("read: %m");
+	close(fd);
+	return atol(text);
+}
+
 static int kmsg = -1;
 
 /* From here on log_has_warning() and log_contains() look at the host's log. */

@@ -229,6 +229,7 @@ void set_timer_ms(int ms);
 int host_cpus(void);
 void pin_cpu(int cpu);
 bool log_has_warning(void);
+long module_counter(const char *name);
 void log_mark(void);
 bool log_contains(const char *text);
 

@@ -353,14 +353,7 @@ static void enable_lapic(struct vcpu *vcpu)
 /* How often has a halted vCPU been found awake while it was polled? */
 static long polled(void)
 {
-	FILE *f = fopen("/sys/kernel/debug/minikvm/halt_poll_successes", "r");
-	long n;
-
-	if (!f || fscanf(f, "%ld", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
+	return module_counter("halt_poll_successes");
 }
 
 /*

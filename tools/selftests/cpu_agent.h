@@ -204,7 +204,7 @@ GUEST_FN static void agent_do(volatile struct agent_cmd *c)
 		val = agent_ticks(val);
 		break;
 	case AGENT_HALT:
-		asm volatile("sti; hlt; cli" : : : "memory");
+		g_halt();
 		break;
 	case AGENT_RDTSC:
 		val = g_rdtsc();

@@ -6,9 +6,8 @@
  * The guest, wait_for_irqs(), makes a SYNC ucall, which tells how many interrupts it
  * has taken and the last vector, and then halts with interrupts enabled.  So a test
  * raises something while the guest is stopped, runs it, and sees what came.  EOIs are
- * the test's to order: IRQ_EOI in the guest's variable irq_flags.  Where interrupts
- * come while it runs it must poll (IRQ_SPIN): not every emulated CPU keeps STI's
- * shadow over an exit, and then an interrupt can come between STI and HLT.
+ * the test's to order: IRQ_EOI in the guest's variable irq_flags.  With IRQ_SPIN it does
+ * not halt, and tells again and again.
  */
 #ifndef IRQ_UTIL_H
 #define IRQ_UTIL_H
@@ -50,7 +49,7 @@ GUEST_FN static void wait_for_irqs(void)
 		if (irq_flags & IRQ_SPIN)
 			asm volatile("sti; nop; nop; cli" : : : "memory");
 		else
-			asm volatile("sti; hlt; cli" : : : "memory");
+			g_halt();
 		if (irq_flags & IRQ_EOI) {
 			for (; seen < exc->count; seen++)
 				lapic_write(LAPIC_EOI, 0);

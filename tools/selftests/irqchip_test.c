@@ -75,14 +75,10 @@ GUEST_FN static void pic_guest(void)
 		while (g_exc()->count < until) {
 			u64 seen = g_exc()->count;
 
-			/*
-			 * No HLT in a race: QEMU's emulation of SVM forgets STI's
-			 * shadow if an exit comes in it.
-			 */
 			if (irq_flags & IRQ_SPIN)
 				asm volatile("sti; pause; cli" : : : "memory");
 			else
-				asm volatile("sti; hlt; cli" : : : "memory");
+				g_halt();
 			if (!(irq_flags & IRQ_EOI))
 				continue;
 			for (; seen < g_exc()->count; seen++) {

@@ -373,7 +373,7 @@ TEST_F(timer, wakes_a_halted_vcpu)
 			arm_deadline(self->vcpu, start + 30 * self->ms);
 		else
 			apic_write(self->vcpu, APIC_TMICT, 30 * MS);
-		/* Asleep by state, as QEMU's SVM forgets STI's shadow: see irq_util.h. */
+		/* Asleep by state: the APIC is what this is about. */
 		agent_settle(self->vcpu);
 		ASSERT_EQ(0, set_mp_state(self->vcpu, KVM_MP_STATE_HALTED));
 		set_if(self->vcpu, true);

@@ -232,7 +232,7 @@ asm(".pushsection guest, \"ax\", @progbits\n"
 	"	mov %rax, %gs:48\n"
 	"	mov %gs:0, %rax\n"
 	"	cmp $2, %rax\n"
-	"	je 3f\n"
+	"	je 4f\n"
 	"	cmp $1, %rax\n"
 	"	jne 1f\n"
 	"	mov %gs:8, %rax\n"		/* EXC_RESUME */
@@ -257,7 +257,15 @@ asm(".pushsection guest, \"ax\", @progbits\n"
 	"	pop %rax\n"
 	"	add $16, %rsp\n"
 	"	iretq\n"
+	"4:	lea g_halt_hlt(%rip), %rax\n"	/* EXC_IRET */
+	"	cmp %rax, 32(%rsp)\n"
+	"	jne 3b\n"
+	"	incq 32(%rsp)\n"
+	"	jmp 3b\n"
 	".popsection\n");
+
+/* The HLT has a name, for the entry above. */
+ASM_GUEST(g_halt_code, "sti\ng_halt_hlt: hlt\ncli\nret\n");
 
 _Static_assert(offsetof(struct guest_exc, self) == 56, "asm offset");
 _Static_assert(offsetof(struct guest_exc, rflags) == 64, "asm offset");

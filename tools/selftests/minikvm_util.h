@@ -304,6 +304,16 @@ __guest_inline void g_done(void)
 		g_ucall(UCALL_DONE, 0, 0);
 }
 
+/*
+ * Wait for an interrupt, for handlers with EXC_IRET.  Not every emulated CPU keeps STI's
+ * shadow over an exit, so that the interrupt can come between STI and HLT; the handler then
+ * returns behind the HLT.
+ */
+__guest_inline void g_halt(void)
+{
+	asm volatile("call g_halt_code" : : : "memory", "cc");
+}
+
 #define G_ASSERT(cond, val) do {					\
 	if (!(cond))							\
 		g_ucall(UCALL_FAIL, __LINE__, (u64)(val));		\

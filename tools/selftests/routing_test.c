@@ -457,7 +457,7 @@ GUEST_FN static void take_extint(void)
 	g_ucall(UCALL_SYNC, 0, 0);
 	lapic_write(0x350, LVT0_EXTINT);
 	g_ucall(UCALL_SYNC, 1, 0);
-	asm volatile("sti; hlt; cli");
+	g_halt();
 	g_ucall(UCALL_SYNC, g_exc()->count, g_exc()->vector);
 	g_done();
 }

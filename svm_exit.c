@@ -167,8 +167,11 @@ void svm_inject_exception(struct kvm_vcpu *vcpu)
 void svm_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
+	struct vcpu_svm *svm = to_svm(vcpu);
 
-	svm_write_event(to_svm(vcpu), irq->soft ? SVM_EVTINJ_TYPE_SOFT : SVM_EVTINJ_TYPE_INTR,
+	if (svm->vmcb->control.int_ctl & V_IRQ_MASK)
+		svm_set_irq_window(svm, false);
+	svm_write_event(svm, irq->soft ? SVM_EVTINJ_TYPE_SOFT : SVM_EVTINJ_TYPE_INTR,
 			irq->nr, irq->soft);
 }
 

@@ -137,6 +137,7 @@ void vmx_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
 
+	vmx_exec_control_clear(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING);
 	vmx_write_event(to_vmx(vcpu), irq->soft ? INTR_TYPE_SOFT_INTR : INTR_TYPE_EXT_INTR,
 			irq->nr);
 }

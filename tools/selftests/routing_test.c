@@ -303,6 +303,26 @@ TEST(signal_msi_tells_how_many)
 	vm_free(vm);
 }
 
+/*
+ * A message waits for STI, and the guest is in HLT then: the interrupt ends that, and
+ * the window that was asked for is not to come as one more exit.
+ */
+TEST(a_message_before_hlt)
+{
+	struct vm *vm = vm_irqchip();
+	struct vcpu *vcpu = vcpu_waiting(vm);
+	long windows = vm_counter(vm, "irq_window_exits");
+
+	for (u64 i = 1; i <= 20; i++) {
+		EXPECT_EQ(1, signal_msi(vm, LAPIC_GPA, 0, VECTOR));
+		EXPECT_EQ(i, irqs_after_run(vcpu, NULL));
+	}
+	/* One does come if something else ends STI's shadow before the HLT. */
+	if (!dev_is_stock())
+		EXPECT_GT(10, vm_counter(vm, "irq_window_exits") - windows);
+	vm_free(vm);
+}
+
 TEST(a_message_is_for_one_of_many)
 {
 	struct vm *vm = vm_irqchip();

@@ -1052,17 +1052,23 @@ static int kvm_vcpu_ioctl_signal_mask(struct kvm_vcpu *vcpu, void __user *argp, 
 
 static void kvm_vcpu_set_thread(struct kvm_vcpu *vcpu);
 
+/*
+ * The thread's own mask is kept in real_blocked: a signal that is blocked there will
+ * wait after KVM_RUN for whoever fetches it, and so must not, by its default action,
+ * end the process when it is sent.
+ */
 static int kvm_vcpu_ioctl_run(struct kvm_vcpu *vcpu)
 {
-	sigset_t saved;
 	int r;
 
 	kvm_vcpu_set_thread(vcpu);
 	if (vcpu->sigset_active)
-		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
 	r = kvm_arch_vcpu_ioctl_run(vcpu);
-	if (vcpu->sigset_active)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+	if (vcpu->sigset_active) {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
 	return r;
 }
 

@@ -100,6 +100,36 @@ TEST_F(sig, pending_before_run)
 	EXPECT_EQ(0, *(u64 *)vm_ptr(self->vm, GPA_DATA));
 }
 
+/* The thread that blocks a signal outside fetches it later: sent during RUN, it kills nobody. */
+TEST_F(sig, signal_mask_and_the_default_action)
+{
+	struct {
+		struct kvm_signal_mask head;
+		u64 bits;
+	} __attribute__((packed)) mask = { .head.len = 8, .bits = 0 };
+	sigset_t set;
+	int sig = 0;
+
+	signal(SIGUSR2, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	ASSERT_EQ(0, kioctlp(self->vcpu->fd, KVM_SET_SIGNAL_MASK, &mask));
+	for (int i = 0; i < 3; i++) {
+		pid_t me = getpid();
+
+		if (!fork()) {
+			usleep(20000);
+			kill(me, SIGUSR2);
+			_exit(0);
+		}
+		EXPECT_EQ(-EINTR, vcpu_run(self->vcpu));
+		EXPECT_EQ(0, sigwait(&set, &sig));
+		EXPECT_EQ(SIGUSR2, sig);
+		wait(NULL);
+	}
+}
+
 TEST_F(sig, signal_mask_blocks)
 {
 	struct {

@@ -133,6 +133,7 @@ int kvm_vm_ioctl_set_pit(struct kvm *kvm, const struct kvm_pit_state2 *state, bo
 int kvm_vm_ioctl_reinject(struct kvm *kvm, const struct kvm_reinject_control *control);
 void kvm_pit_destroy(struct kvm *kvm);
 void kvm_pit_unmasked(struct kvm *kvm);		/* irqchip.c: GSI 0 was masked */
+void kvm_pit_irqchip_set(struct kvm *kvm);	/* irqchip.c: KVM_SET_IRQCHIP */
 
 /* ---- apic.c: the local APIC of a vCPU ---- */
 

@@ -533,14 +533,16 @@ int kvm_vm_ioctl_set_irqchip(struct kvm *kvm, const struct kvm_irqchip *chip)
 		i8259_set_state(&s->pic, chip->chip_id == KVM_IRQCHIP_PIC_SLAVE,
 				&chip->chip.pic);
 		pic_unlock(s, flags);
-		return 0;
+		break;
 	case KVM_IRQCHIP_IOAPIC:
 		spin_lock_irqsave(&s->ioapic_lock, flags);
 		ioapic_set_state(&s->ioapic, &chip->chip.ioapic);
 		spin_unlock_irqrestore(&s->ioapic_lock, flags);
 		kvm_make_all_cpus_request(kvm, KVM_REQ_SCAN_IOAPIC);
-		return 0;
+		break;
 	default:
 		return -EINVAL;
 	}
+	kvm_pit_irqchip_set(kvm);
+	return 0;
 }

@@ -12,9 +12,9 @@
  * scheduled for a while.  So ticks are counted in @pending, and the next one is given
  * to the guest when it has ended the last (@irq_ack).  What the guest can never end
  * must not be waited for: ticks that come while the pin is masked are dropped, and
- * unmasking it, as programming the counter, begins anew.  KVM_REINJECT_CONTROL
- * switches this off: then a tick is a pulse, and one that finds the last not ended is
- * coalesced with it.
+ * unmasking it begins anew, as do programming the counter and KVM_SET_IRQCHIP.
+ * KVM_REINJECT_CONTROL switches this off: then a tick is a pulse, and one that finds
+ * the last not ended is coalesced with it.
  *
  * Before Linux had the local APIC's timer it let the PIT's interrupt also arrive as an
  * NMI, on each CPU's LINT0, to see lockups: hence kvm_apic_local_deliver_nmi_wd().
@@ -232,6 +232,25 @@ void kvm_pit_unmasked(struct kvm *kvm)
 
 	if (pit)
 		pit_forget(pit);
+}
+
+/**
+ * kvm_pit_irqchip_set() - the VMM has set the state of a PIC or of the I/O APIC
+ * @kvm: the VM
+ *
+ * The tick that was in that chip may be gone with its old state, and then nobody ends
+ * it; the new state may be that of a chip which saw GSI 0 in the middle of a pulse, and
+ * then the next tick is no edge.  So none is waited for, and the pin is low.
+ * Process context, no lock.
+ */
+void kvm_pit_irqchip_set(struct kvm *kvm)
+{
+	struct kvm_pit *pit = kvm_pit(kvm);
+
+	if (!pit)
+		return;
+	kvm_set_irq(kvm, KVM_PIT_IRQ_SOURCE_ID, KVM_PIT_GSI, 0, false);
+	pit_forget(pit);
 }
 
 /* ---- ports ---- */

@@ -7,13 +7,14 @@
  * threads (see minivmm.h), and main() only waits.  The machine ends when the guest
  * powers it off, when it resets (also by a triple fault), when the person types
  * Ctrl-A x, or when KVM gives an exit that nobody here can handle.  Whoever notices
- * calls vm_end(); main() then stops the stages in reverse order.
+ * calls vm_end(); main() then stops the stages in reverse order.  Ctrl-A m only wakes
+ * main() up for a while: it moves the guest to a new VM, see migrate.c.
  *
  * Exit status: 0 the guest powered off or reset, or was told to go; 1 it could not
  * be started or run; 2 the options make no sense.
  *
  * Left out on purpose: disks and networks (virtio), resets that start the guest
- * anew, migration.  kvmtool is the next larger VMM to read.
+ * anew.  kvmtool is the next larger VMM to read.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -34,6 +35,7 @@ static const struct stage {
 } stages[] = {
 	{ "the device: version and capabilities",	vm_open,	vm_close },
 	{ "a VM with interrupt controllers and a PIT",	vm_create,	NULL },
+	{ "a log of the pages that the guest writes",	log_prepare,	NULL },
 	{ "RAM",					vm_set_ram,	NULL },
 	{ "vCPUs",					vcpus_create,	NULL },
 	{ "interrupt routes",				vm_set_routes,	NULL },
@@ -44,6 +46,8 @@ static const struct stage {
 	{ "vCPU threads",				vcpus_start,	vcpus_stop },
 };
 
+enum { MIGRATE = 256, DIRTY_LOG, COMPARE };	/* options without a letter */
+
 static const char usage[] =
 "usage: minivmm -k KERNEL [OPTION]...\n"
 "\n"
@@ -53,11 +57,15 @@ static const char usage[] =
 "  -c, --cpus N         virtual CPUs, 1 to 8 (default 1)\n"
 "  -m, --mem MIB        RAM in MiB (default 256)\n"
 "      --dev PATH       the device (default /dev/minikvm)\n"
+"      --migrate N      Ctrl-A m moves the guest N times to a new VM (default 1)\n"
+"      --dirty-log HOW  get (default), clear, initially-set, ring: how to learn what\n"
+"                       it writes meanwhile\n"
+"      --compare        compare all RAM after each move; exit with 1 if it differs\n"
 "  -v, --verbose        name each stage, and each ioctl it makes\n"
 "  -h, --help           this\n"
 "\n"
-"The guest's serial port is this terminal.  Ctrl-A x ends the guest, Ctrl-A twice\n"
-"sends one Ctrl-A.\n";
+"The guest's serial port is this terminal.  Ctrl-A x ends the guest, Ctrl-A m moves\n"
+"it to a new VM, Ctrl-A twice sends one Ctrl-A.\n";
 
 /* ------------------------------------------------------------------- errors */
 
@@ -111,6 +119,9 @@ static void parse_options(struct vm *vm, int argc, char **argv)
 		{ "cpus", required_argument, NULL, 'c' },
 		{ "mem", required_argument, NULL, 'm' },
 		{ "dev", required_argument, NULL, 'd' },
+		{ "migrate", required_argument, NULL, MIGRATE },
+		{ "dirty-log", required_argument, NULL, DIRTY_LOG },
+		{ "compare", no_argument, NULL, COMPARE },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
@@ -136,6 +147,16 @@ static void parse_options(struct vm *vm, int argc, char **argv)
 			break;
 		case 'd':
 			vm->device = optarg;
+			break;
+		case MIGRATE:
+			vm->rounds = number(optarg, 1, 1000000, "--migrate");
+			break;
+		case DIRTY_LOG:
+			if (!log_parse_mode(vm, optarg))
+				usage_error();
+			break;
+		case COMPARE:
+			vm->compare = true;
 			break;
 		case 'v':
 			vm->verbose = true;
@@ -184,12 +205,27 @@ bool vm_ended(struct vm *vm)
 	return ended;
 }
 
-static void wait_for_end(struct vm *vm)
+/* Somebody wants the guest in a new VM: main() sees to it, once it waits. */
+void vm_move(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->end_lock);
-	while (!vm->ended)
-		pthread_cond_wait(&vm->end_cond, &vm->end_lock);
+	vm->move = true;
+	pthread_cond_signal(&vm->end_cond);
 	pthread_mutex_unlock(&vm->end_lock);
+}
+
+/* Waits until the machine has ended, or, and returns true, it is to move. */
+static bool wait_for_move(struct vm *vm)
+{
+	bool move;
+
+	pthread_mutex_lock(&vm->end_lock);
+	while (!vm->ended && !vm->move)
+		pthread_cond_wait(&vm->end_cond, &vm->end_lock);
+	move = !vm->ended;
+	vm->move = false;
+	pthread_mutex_unlock(&vm->end_lock);
+	return move;
 }
 
 int main(int argc, char **argv)
@@ -199,8 +235,10 @@ int main(int argc, char **argv)
 		.cmdline = "console=ttyS0",
 		.nr_cpus = 1,
 		.ram_size = 256 << 20,
+		.rounds = 1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.room = PTHREAD_COND_INITIALIZER,
+		.ring_lock = PTHREAD_MUTEX_INITIALIZER,
 		.end_lock = PTHREAD_MUTEX_INITIALIZER,
 		.end_cond = PTHREAD_COND_INITIALIZER,
 	};
@@ -212,7 +250,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "minivmm: %s\n", stages[i].name);
 		stages[i].start(&vm);
 	}
-	wait_for_end(&vm);
+	while (wait_for_move(&vm))
+		migrate(&vm);
 	while (i--)
 		if (stages[i].stop)
 			stages[i].stop(&vm);

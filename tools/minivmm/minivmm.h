@@ -15,16 +15,21 @@
  *	vcpu.c		a vCPU's first state, and its run loop	x86.c, vmx.c, svm.c
  *	devices.c	the port bus, clock, power button	io.c
  *	serial.c	the console: a 16550A
+ *	migrate.c	all that into a new VM, while the guest runs
+ *	dirtylog.c	which pages the guest has written		memslot.c
+ *	state.c		all that KVM keeps for a guest, out and in	x86_state.c
  *
  * Threads: one for each vCPU, one that reads the terminal, and the first, which
- * waits for the end.  One lock, vm->lock, covers all devices: a vCPU holds it
- * while it is at the port bus, the reader while it hands over a character.
+ * waits for the end, and moves the guest to a new VM when told to.  One lock,
+ * vm->lock, covers all devices: a vCPU holds it while it is at the port bus, the
+ * reader while it hands over a character.
  */
 #ifndef MINIVMM_H
 #define MINIVMM_H
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +38,8 @@
 
 /* The guest's physical addresses. */
 #define MAX_CPUS	8
+#define MAX_SLOTS	2		/* RAM below and above the gap */
+#define PAGE_SIZE	4096ul
 #define GDT_BASE	0x00000500	/* the boot protocol's four descriptors */
 #define ZERO_PAGE	0x00007000	/* struct boot_params */
 #define CMDLINE_BASE	0x00020000
@@ -67,11 +74,16 @@ struct serial {
 	int level;			/* of the interrupt line */
 };
 
+/* How the pages that the guest writes are found out, see dirtylog.c. */
+enum log_mode { LOG_GET, LOG_CLEAR, LOG_INITIALLY_SET, LOG_RING };
+
 struct vcpu {
 	struct vm *vm;
 	unsigned int id;		/* also its APIC ID */
 	int fd;
 	struct kvm_run *run;		/* shared with the kernel */
+	struct kvm_dirty_gfn *ring;	/* so is this; NULL without LOG_RING */
+	uint32_t ring_next;		/* entry to look at */
 	pthread_t thread;
 };
 
@@ -81,12 +93,20 @@ struct vm {
 	unsigned int nr_cpus;
 	uint64_t ram_size;
 	bool verbose;			/* print every ioctl of the set-up */
+	unsigned int rounds;		/* moves to a new VM for each request */
+	enum log_mode log_mode;
+	bool compare;			/* old and new RAM, when all is copied */
 
 	int kvm_fd, fd;
 	size_t run_size;		/* of each vCPU's struct kvm_run */
 	uint8_t *ram;			/* host address of guest-physical 0 */
 	struct vcpu vcpus[MAX_CPUS];
 	uint64_t acpi_rsdp;		/* guest-physical */
+	atomic_bool paused;		/* vCPU threads return, the machine is on */
+
+	pthread_mutex_t ring_lock;	/* all rings, and the next two */
+	uint64_t *reaped;		/* bitmap: what came out of them */
+	unsigned long ring_full;	/* times that a vCPU waited for room */
 
 	pthread_mutex_t lock;		/* all devices */
 	pthread_cond_t room;		/* the console took a character */
@@ -95,8 +115,9 @@ struct vm {
 	uint8_t cmos_index, cmos[128];
 
 	pthread_mutex_t end_lock;
-	pthread_cond_t end_cond;	/* ended has become true */
+	pthread_cond_t end_cond;	/* ended or move has become true */
 	bool ended;			/* the machine is off; all threads return */
+	bool move;			/* somebody wants the guest moved */
 	int status;			/* what minivmm exits with */
 };
 
@@ -105,6 +126,7 @@ void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn)
 void die_errno(const char *what) __attribute__((noreturn));
 void vm_end(struct vm *vm, int status, const char *why);
 bool vm_ended(struct vm *vm);
+void vm_move(struct vm *vm);
 
 /* vm.c: an ioctl that must succeed; the macro gives the message its name */
 int kvm_call(const struct vm *vm, int fd, unsigned long request, const char *name,
@@ -115,7 +137,11 @@ int kvm_call(const struct vm *vm, int fd, unsigned long request, const char *nam
 void vm_open(struct vm *vm);
 void vm_create(struct vm *vm);
 void vm_set_ram(struct vm *vm);
+void vm_set_slots(struct vm *vm, uint32_t flags);
+unsigned int vm_slots(const struct vm *vm, struct kvm_userspace_memory_region *slots);
+uint64_t vm_ram_span(const struct vm *vm);
 void vm_set_routes(struct vm *vm);
+void vm_destroy(struct vm *vm);
 void vm_close(struct vm *vm);
 void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t size);
 uint64_t vm_low_ram(const struct vm *vm);
@@ -129,6 +155,8 @@ void acpi_write_tables(struct vm *vm);
 void vcpus_create(struct vm *vm);
 void vcpus_start(struct vm *vm);
 void vcpus_stop(struct vm *vm);
+void vcpus_pause(struct vm *vm);
+void vcpus_resume(struct vm *vm);
 
 /* devices.c */
 void devices_init(struct vm *vm);
@@ -139,5 +167,25 @@ void console_start(struct vm *vm);
 void console_stop(struct vm *vm);
 uint32_t serial_in(struct vm *vm, uint16_t offset);
 void serial_out(struct vm *vm, uint16_t offset, uint32_t value);
+void serial_rewire(struct vm *vm);
+
+/* migrate.c */
+void migrate(struct vm *vm);
+
+/* dirtylog.c: bit n of a bitmap is the page at guest-physical n * PAGE_SIZE */
+bool log_parse_mode(struct vm *vm, const char *name);
+const char *log_mode_name(const struct vm *vm);
+void log_prepare(struct vm *vm);
+void log_start(struct vm *vm, uint64_t *bitmap);
+void log_fetch(struct vm *vm, uint64_t *bitmap);
+void log_clear(struct vm *vm, uint64_t *bitmap, uint64_t first, uint64_t pages);
+size_t log_bitmap_size(const struct vm *vm);
+void log_map_ring(struct vcpu *vcpu);
+void log_unmap_ring(struct vcpu *vcpu);
+void log_ring_full(struct vm *vm);
+
+/* state.c */
+struct state *state_get(struct vm *vm);
+void state_set(struct vm *vm, struct state *state);
 
 #endif

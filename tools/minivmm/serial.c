@@ -205,6 +205,20 @@ void serial_out(struct vm *vm, uint16_t offset, uint32_t value)
 	update_line(vm);
 }
 
+/**
+ * serial_rewire() - connect the chip to another VM's interrupt controllers
+ * @vm:		the machine, bound to that VM; its lock is held
+ *
+ * They do not know how high the line is: that is no part of KVM_GET_IRQCHIP.  If it
+ * was up, an edge-triggered input takes this for an edge.  The interrupt may have been
+ * seen before; the driver, which finds its cause in IIR, can be told twice.
+ */
+void serial_rewire(struct vm *vm)
+{
+	if (vm->serial.level)
+		vm_irq_line(vm, SERIAL_IRQ, 1);
+}
+
 /* ----------------------------------------------------------------- terminal */
 
 /* A character for the guest, as soon as there is room. */
@@ -240,6 +254,8 @@ static void *read_terminal(void *arg)
 			break;
 		if (escaped && character == 'x')
 			vm_end(vm, 0, "ended from the keyboard");
+		if (escaped && character == 'm')
+			vm_move(vm);
 		escape = character == ESCAPE;
 		if (escape == escaped)		/* neither or both */
 			type(vm, character);

@@ -14,6 +14,11 @@
  *
  * A thread is stopped by a signal.  Its handler sets run->immediate_exit, so a
  * signal that comes just before KVM_RUN is not lost: KVM_RUN then returns at once.
+ *
+ * At a pause the threads end, and others go on with what migrate.c has made of the
+ * vCPUs.  A thread leaves for a pause only by KVM_RUN's EINTR.  An IN that was just
+ * emulated is finished by the next KVM_RUN, which puts the value into a register:
+ * without that the guest would not be between two instructions.
  */
 #include <asm/bootparam.h>
 #include <errno.h>
@@ -86,6 +91,7 @@ void vcpus_create(struct vm *vm)
 				 vcpu->fd, 0);
 		if (vcpu->run == MAP_FAILED)
 			die_errno("mmap of a vCPU");
+		log_map_ring(vcpu);
 		set_lint(vcpu);
 	}
 }
@@ -273,6 +279,9 @@ static void handle_exit(struct vcpu *vcpu)
 		if (!run->mmio.is_write)
 			memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 		break;
+	case KVM_EXIT_DIRTY_RING_FULL:
+		log_ring_full(vcpu->vm);
+		break;
 	case KVM_EXIT_INTR:
 		break;
 	case KVM_EXIT_SHUTDOWN:
@@ -293,45 +302,64 @@ static void kicked(int signal)
 		this_run->immediate_exit = 1;
 }
 
-/*
- * A vCPU's thread.  Its initial state is set here, in parallel with the others', as
- * an ioctl on a vCPU wants to come from the thread that runs it.
- */
+/* A vCPU's thread, from the state that the vCPU has. */
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	struct vm *vm = vcpu->vm;
 
 	this_run = vcpu->run;
-	set_cpuid(vcpu);
-	set_registers(vcpu);
-	set_fpu(vcpu);
-	set_msrs(vcpu);
-	while (!vm_ended(vcpu->vm)) {
+	if (vm->paused)			/* the signal may have come before this_run */
+		this_run->immediate_exit = 1;
+	while (!vm_ended(vm)) {
 		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 			handle_exit(vcpu);
+		} else if (errno == EINTR && vm->paused) {
+			break;
 		} else if (errno != EINTR && errno != EAGAIN) {	/* kicked; was started */
 			perror("\r\nminivmm: KVM_RUN");
-			vm_end(vcpu->vm, 1, "the guest cannot go on");
+			vm_end(vm, 1, "the guest cannot go on");
 		}
 	}
 	return NULL;
 }
 
-void vcpus_start(struct vm *vm)
+/*
+ * The same, from power-on.  The initial state is set here, in parallel with the
+ * others', as an ioctl on a vCPU wants to come from the thread that runs it.
+ */
+static void *first_thread(void *arg)
 {
-	const struct sigaction action = { .sa_handler = kicked };
+	struct vcpu *vcpu = arg;
+
+	set_cpuid(vcpu);
+	set_registers(vcpu);
+	set_fpu(vcpu);
+	set_msrs(vcpu);
+	return vcpu_thread(vcpu);
+}
+
+static void start_threads(struct vm *vm, void *(*function)(void *))
+{
 	unsigned int i;
 
-	sigaction(KICK_SIGNAL, &action, NULL);
 	for (i = 0; i < vm->nr_cpus; i++) {
-		errno = pthread_create(&vm->vcpus[i].thread, NULL, vcpu_thread,
+		errno = pthread_create(&vm->vcpus[i].thread, NULL, function,
 				       &vm->vcpus[i]);
 		if (errno)
 			die_errno("a vCPU's thread");
 	}
 }
 
-/* vm->ended is set: whoever is in KVM_RUN only has to come out of it. */
+void vcpus_start(struct vm *vm)
+{
+	const struct sigaction action = { .sa_handler = kicked };
+
+	sigaction(KICK_SIGNAL, &action, NULL);
+	start_threads(vm, first_thread);
+}
+
+/* vm->ended or vm->paused is set: whoever is in KVM_RUN only has to come out of it. */
 void vcpus_stop(struct vm *vm)
 {
 	unsigned int i;
@@ -340,4 +368,24 @@ void vcpus_stop(struct vm *vm)
 		pthread_kill(vm->vcpus[i].thread, KICK_SIGNAL);
 	for (i = 0; i < vm->nr_cpus; i++)
 		pthread_join(vm->vcpus[i].thread, NULL);
+}
+
+/**
+ * vcpus_pause() - all vCPUs stop between two instructions
+ * @vm:		the machine
+ *
+ * Returns when they have; their threads are gone until vcpus_resume().  If the
+ * machine ends meanwhile, an instruction may be half done, which nobody will miss.
+ */
+void vcpus_pause(struct vm *vm)
+{
+	vm->paused = true;
+	vcpus_stop(vm);
+}
+
+/* They go on; if the machine has ended, their threads return at once. */
+void vcpus_resume(struct vm *vm)
+{
+	vm->paused = false;
+	start_threads(vm, vcpu_thread);
 }

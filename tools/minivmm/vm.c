@@ -111,31 +111,58 @@ uint64_t vm_low_ram(const struct vm *vm)
 	return vm->ram_size < GAP_START ? vm->ram_size : GAP_START;
 }
 
-static void set_slot(struct vm *vm, unsigned int slot, uint64_t gpa, uint64_t size)
+/* How long the mapping is, with the gap. */
+uint64_t vm_ram_span(const struct vm *vm)
 {
-	struct kvm_userspace_memory_region region = {
-		.slot = slot,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)vm->ram + gpa,
-	};
+	uint64_t low = vm_low_ram(vm), high = vm->ram_size - low;
 
-	KVM(vm, vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+	return high ? GAP_END + high : low;
+}
+
+/**
+ * vm_slots() - the RAM as KVM knows it
+ * @vm:		the machine
+ * @slots:	room for MAX_SLOTS
+ *
+ * Return: how many there are.
+ */
+unsigned int vm_slots(const struct vm *vm, struct kvm_userspace_memory_region *slots)
+{
+	uint64_t low = vm_low_ram(vm), high = vm->ram_size - low;
+
+	slots[0] = (struct kvm_userspace_memory_region) {
+		.memory_size = low,
+		.userspace_addr = (uintptr_t)vm->ram,
+	};
+	slots[1] = (struct kvm_userspace_memory_region) {
+		.slot = 1,
+		.guest_phys_addr = GAP_END,
+		.memory_size = high,
+		.userspace_addr = (uintptr_t)vm->ram + GAP_END,
+	};
+	return high ? 2 : 1;
+}
+
+/* Makes the slots, or changes the flags of those that there are. */
+void vm_set_slots(struct vm *vm, uint32_t flags)
+{
+	struct kvm_userspace_memory_region slots[MAX_SLOTS];
+	unsigned int i, nr = vm_slots(vm, slots);
+
+	for (i = 0; i < nr; i++) {
+		slots[i].flags = flags;
+		KVM(vm, vm->fd, KVM_SET_USER_MEMORY_REGION, &slots[i]);
+	}
 }
 
 /* Pages come into being when they are touched, here or by the guest. */
 void vm_set_ram(struct vm *vm)
 {
-	uint64_t low = vm_low_ram(vm), high = vm->ram_size - low;
-	uint64_t span = high ? GAP_END + high : low;
-
-	vm->ram = mmap(NULL, span, PROT_READ | PROT_WRITE,
+	vm->ram = mmap(NULL, vm_ram_span(vm), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (vm->ram == MAP_FAILED)
 		die_errno("memory for the guest's RAM");
-	set_slot(vm, 0, 0, low);
-	if (high)
-		set_slot(vm, 1, GAP_END, high);
+	vm_set_slots(vm, 0);
 }
 
 /**
@@ -204,14 +231,21 @@ void vm_irq_line(const struct vm *vm, unsigned int gsi, int level)
 /* ----------------------------------------------------------------- teardown */
 
 /* The VM lives until its last descriptor is closed: its own and its vCPUs'. */
-void vm_close(struct vm *vm)
+void vm_destroy(struct vm *vm)
 {
 	unsigned int i;
 
 	for (i = 0; i < vm->nr_cpus; i++) {
+		log_unmap_ring(&vm->vcpus[i]);
 		munmap(vm->vcpus[i].run, vm->run_size);
 		close(vm->vcpus[i].fd);
 	}
 	close(vm->fd);
+	munmap(vm->ram, vm_ram_span(vm));
+}
+
+void vm_close(struct vm *vm)
+{
+	vm_destroy(vm);
 	close(vm->kvm_fd);
 }

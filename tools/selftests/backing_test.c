@@ -111,21 +111,11 @@ TEST_F(mem, zero_page)
 	EXPECT_EQ(0x1111, load(self->vcpu, HI + PAGE_SIZE));
 }
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 TEST_F(mem, hugetlb)
 {
 	u8 *mem;
 
-	write_file("/proc/sys/vm/nr_hugepages", "4");
+	write_text("/proc/sys/vm/nr_hugepages", "4");
 	mem = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 21 << MAP_HUGE_SHIFT, -1, 0);
 	if (mem == MAP_FAILED)
@@ -142,7 +132,7 @@ TEST_F(mem, hugetlb)
 	EXPECT_EQ(-EFAULT, try_load(self->vcpu, HI + HUGE));
 	EXPECT_EQ(2, load(self->vcpu, HI));
 	munmap(mem, HUGE);
-	write_file("/proc/sys/vm/nr_hugepages", "0");
+	write_text("/proc/sys/vm/nr_hugepages", "0");
 }
 
 TEST_F(mem, shared_between_vms)

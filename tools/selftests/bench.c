@@ -14,16 +14,12 @@
  *
  *	MINIKVM_DEV=/dev/kvm ./bench [N]
  */
-#include "minikvm_util.h"
+#include "bench_util.h"
 
-#define HI	0x40000000UL		/* fresh pages for the EPT or NPT faults */
-#define FRESH	(8UL << 20)
-#define HUGE	(2UL << 20)
-
-static u64 loops = 500;
+static u64 loops;
 
 /*
- * RCX: how often, RDI: an address.  The time goes to RSI.  Registers that the
+ * RCX: how often.  The time goes to RSI.  Registers that the
  * measured text may use freely: RAX, RBX, RDX, R8, R9.
  */
 #define LOOP(text)							\
@@ -55,41 +51,30 @@ ASM_GUEST(b_pio_string, LOOP("mov $0x80, %edx; mov $0x100000, %edi; mov $64, %ec
 ASM_GUEST(b_mmio_read, LOOP("mov $0xd0000000, %ebx; mov (%rbx), %eax"));
 ASM_GUEST(b_mmio_write, LOOP("mov $0xd0000000, %ebx; mov %eax, (%rbx)"));
 ASM_GUEST(b_mmio_rmw, LOOP("mov $0xd0000000, %ebx; lock incl (%rbx)"));
-ASM_GUEST(b_touch, LOOP("movb $1, (%rdi); add $4096, %rdi"));
-ASM_GUEST(b_touch_read, LOOP("mov (%rdi), %al; add $4096, %rdi"));
-ASM_GUEST(b_touch_2m, LOOP("movb $1, (%rdi); add $0x200000, %rdi"));
-
-enum memory { MEM_NONE, MEM_FRESH, MEM_POPULATED, MEM_HUGE, MEM_THP };
 
 static const struct bench {
 	const char *name;
 	u8 *code;
 	u64 n;				/* 0: loops */
-	enum memory mem;
 } benches[] = {
-	{ "rdtsc (no exit)", b_rdtsc, 0, MEM_NONE },
-	{ "rdmsr FS_BASE (no exit)", b_rdmsr_direct, 0, MEM_NONE },
-	{ "mov to cr3 (no exit)", b_cr3, 0, MEM_NONE },
-	{ "cpuid", b_cpuid, 0, MEM_NONE },
-	{ "hypercall", b_vmcall, 0, MEM_NONE },
-	{ "rdmsr PAT", b_rdmsr, 0, MEM_NONE },
-	{ "wrmsr PAT", b_wrmsr, 0, MEM_NONE },
-	{ "rdmsr unknown, #GP", b_rdmsr_gp, 0, MEM_NONE },
-	{ "mov to cr4", b_cr4, 0, MEM_NONE },
-	{ "mov from dr7", b_dr, 0, MEM_NONE },
-	{ "wbinvd", b_wbinvd, 0, MEM_NONE },
-	{ "hlt to userspace", b_hlt, 0, MEM_NONE },
-	{ "out to userspace", b_pio_out, 0, MEM_NONE },
-	{ "in from userspace", b_pio_in, 0, MEM_NONE },
-	{ "rep insb of 64, userspace", b_pio_string, 100, MEM_NONE },
-	{ "mmio write, userspace", b_mmio_write, 0, MEM_NONE },
-	{ "mmio read, userspace", b_mmio_read, 0, MEM_NONE },
-	{ "mmio lock inc, userspace", b_mmio_rmw, 0, MEM_NONE },
-	{ "tdp fault, 4K, new to host", b_touch, FRESH / PAGE_SIZE / 2, MEM_FRESH },
-	{ "tdp fault, 4K, host has it", b_touch, FRESH / PAGE_SIZE / 2, MEM_POPULATED },
-	{ "tdp fault, 4K, zero page", b_touch_read, FRESH / PAGE_SIZE / 2, MEM_FRESH },
-	{ "tdp fault, 2M, hugetlb", b_touch_2m, FRESH / HUGE, MEM_HUGE },
-	{ "tdp fault, 2M, thp", b_touch_2m, FRESH / HUGE, MEM_THP },
+	{ "rdtsc (no exit)", b_rdtsc, 0 },
+	{ "rdmsr FS_BASE (no exit)", b_rdmsr_direct, 0 },
+	{ "mov to cr3 (no exit)", b_cr3, 0 },
+	{ "cpuid", b_cpuid, 0 },
+	{ "hypercall", b_vmcall, 0 },
+	{ "rdmsr PAT", b_rdmsr, 0 },
+	{ "wrmsr PAT", b_wrmsr, 0 },
+	{ "rdmsr unknown, #GP", b_rdmsr_gp, 0 },
+	{ "mov to cr4", b_cr4, 0 },
+	{ "mov from dr7", b_dr, 0 },
+	{ "wbinvd", b_wbinvd, 0 },
+	{ "hlt to userspace", b_hlt, 0 },
+	{ "out to userspace", b_pio_out, 0 },
+	{ "in from userspace", b_pio_in, 0 },
+	{ "rep insb of 64, userspace", b_pio_string, 100 },
+	{ "mmio write, userspace", b_mmio_write, 0 },
+	{ "mmio read, userspace", b_mmio_read, 0 },
+	{ "mmio lock inc, userspace", b_mmio_rmw, 0 },
 };
 
 /* The module's counters, of a build that counts. */
@@ -112,30 +97,6 @@ static bool read_counters(u64 *c)
 		fclose(f);
 	}
 	return true;
-}
-
-static void *get_memory(enum memory kind)
-{
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-	u8 *p;
-
-	if (kind == MEM_HUGE) {
-		FILE *f = fopen("/proc/sys/vm/nr_hugepages", "w");
-
-		if (f) {
-			fprintf(f, "%lu", FRESH / HUGE);
-			fclose(f);
-		}
-		p = mmap(NULL, FRESH, PROT_READ | PROT_WRITE,
-			 flags | MAP_HUGETLB | 21 << MAP_HUGE_SHIFT | MAP_POPULATE, -1, 0);
-		return p == MAP_FAILED ? NULL : p;
-	}
-	p = vm_anon(FRESH + HUGE);
-	p = (u8 *)(((u64)p + HUGE - 1) & ~(HUGE - 1));
-	madvise(p, FRESH, kind == MEM_THP ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	if (kind != MEM_FRESH)
-		memset(p, 1, FRESH);
-	return p;
 }
 
 /* Serve exits as fast as can be until the guest is done; how many there were. */
@@ -170,7 +131,6 @@ static u64 run_once(struct vcpu *vcpu, u8 *code, u64 n)
 	vcpu_long(vcpu, code);
 	vcpu_regs(vcpu, &r);
 	r.rcx = n;
-	r.rdi = HI;
 	vcpu_set_regs(vcpu, &r);
 	serve(vcpu);
 	vcpu_regs(vcpu, &r);
@@ -184,23 +144,11 @@ static void run_bench(const struct bench *b)
 	u64 n = b->n ? b->n : loops, empty, ticks;
 	u64 c0[NCOUNTERS], c1[NCOUNTERS];
 	bool counted;
-	void *mem;
 
-	if (b->mem != MEM_NONE) {
-		mem = get_memory(b->mem);
-		if (!mem) {
-			printf("bench %-28s skipped: no such memory\n", b->name);
-			vm_free(vcpu->vm);
-			return;
-		}
-		if (vm_slot(vcpu->vm, 5, 0, HI, FRESH, mem))
-			die("the slot for fresh memory");
-	}
 	/* Once to warm up: code pages, tables, the first MMIO. */
 	empty = run_once(vcpu, b_empty, n);
 	empty = run_once(vcpu, b_empty, n);
-	if (b->mem == MEM_NONE)
-		run_once(vcpu, code, 10);
+	run_once(vcpu, code, 10);
 	counted = read_counters(c0);
 	ticks = run_once(vcpu, code, n);
 	printf("bench %-28s %10lu", b->name, (ticks - empty) / n);
@@ -227,7 +175,7 @@ static void run_calls(void)
 	for (u64 i = 0; i < (n); i++) {					\
 		what;							\
 	}								\
-	printf("bench %-28s %10lu\n", name, (host_tsc() - t) / (n));	\
+	bench_line(name, (host_tsc() - t) / (n));			\
 } while (0)
 
 	CALL("ioctl GET_REGS", 200, vcpu_regs(vcpu, &r));
@@ -238,19 +186,11 @@ static void run_calls(void)
 	CALL("ioctl RUN, immediate_exit", 200, vcpu_run(vcpu));
 	CALL("ioctl INTERRUPT", 200, kioctlp(vcpu->fd, KVM_INTERRUPT, &irq));
 	vm_free(vcpu->vm);
-	CALL("create and destroy a VM", 5, vm_free(vm_bare()));
-	CALL("the same with 1 vCPU, memory", 5, vm_free(vm_long(b_empty)->vm));
 }
 
 int main(int argc, char **argv)
 {
-	if (argc > 1)
-		loops = strtoull(argv[1], NULL, 0);
-	if (!loops) {
-		fprintf(stderr, "usage: %s [LOOPS]\n", argv[0]);
-		return 2;
-	}
-	pin_cpu(0);
+	loops = bench_start(argc, argv, 500);
 	for (size_t i = 0; i < ARRAY_SIZE(benches); i++)
 		run_bench(&benches[i]);
 	run_calls();

@@ -3,22 +3,29 @@
 #
 # bench.sh - inside the test host, with both modules loaded: one table
 #
-# Runs the programs bench and bench_irq beside this script on minikvm and on the stock
-# module, in this order, and prints ticks of both with the ratio.  With --counts it
-# prints VMREADs, VMWRITEs, RDMSRs and WRMSRs per exit instead, of bench alone and of a
-# minikvm that counts them (MINIKVM_COUNT=1).
+# Runs the programs bench, bench_irq and bench_mmu beside this script on minikvm and on
+# the stock module, in this order, and prints ticks of both with the ratio; with --mmu
+# the last of them alone.  With --counts it prints VMREADs, VMWRITEs, RDMSRs and WRMSRs
+# per exit instead, of bench alone and of a minikvm that counts them (MINIKVM_COUNT=1).
 #
-#   bench.sh [--counts] [LOOPS]
+#   bench.sh [--counts | --mmu] [LOOPS]
 
 dir=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 counts=
-if [ "${1:-}" = --counts ]; then
+progs="bench bench_irq bench_mmu"
+case ${1:-} in
+--counts)
 	counts=1
 	shift
-fi
+	;;
+--mmu)
+	progs=bench_mmu
+	shift
+	;;
+esac
 
 # run DEVICE PROGRAM [LOOPS]
 run() {
@@ -45,7 +52,7 @@ if [ -n "$counts" ]; then
 	exit
 fi
 
-for prog in bench bench_irq; do
+for prog in $progs; do
 	run /dev/minikvm "$prog" "$@" >>"$tmp/mini"
 	run /dev/kvm "$prog" "$@" >>"$tmp/stock"
 done

@@ -20,6 +20,7 @@
  *
  *	MINIKVM_DEV=/dev/kvm ./bench_irq [N]
  */
+#include "bench_util.h"
 #include "irq_util.h"
 
 #define MSR_APIC_BASE	0x1b
@@ -42,7 +43,7 @@
 #define KICK_MMIO	0xd0001000UL
 #define MAX_SAMPLES	1000
 
-static u64 loops = 200;
+static u64 loops;
 
 /* ------------------------------------------------------------------- guest */
 
@@ -285,8 +286,7 @@ static void report(const char *name, const volatile u64 *samples)
 	for (u64 i = 0; i < loops; i++)
 		sorted[i] = samples[i];
 	qsort(sorted, loops, sizeof(*sorted), by_size);
-	printf("bench %-28s %10ld\n", name, sorted[loops / 2]);
-	fflush(stdout);
+	bench_line(name, sorted[loops / 2]);
 }
 
 static void no_tsc_offset(struct vcpu *vcpu)
@@ -512,7 +512,7 @@ static void bench_hlt(bool by_irqfd)
 	wake[loops - 1] = st->irq - wake[loops - 1];
 	if (by_irqfd)
 		report("ioeventfd to its reader", kick);
-	report(by_irqfd ? "HLT wake-up by irqfd" : "HLT wake-up by KVM_SIGNAL_MSI", wake);
+	report(by_irqfd ? "HLT wake-up by irqfd" : "HLT wake-up by SIGNAL_MSI", wake);
 	vm_free(vcpu->vm);
 	close(fd);
 	close(kick_fd);
@@ -525,7 +525,7 @@ static void bench_ipi(bool halt)
 	pthread_t thread;
 
 	if (!halt && host_cpus() < 2) {
-		printf("bench %-28s skipped: one CPU\n", name);
+		bench_skip(name, "one CPU");
 		return;
 	}
 	a = start(halt ? g_ipi_hlt : g_ipi_spin, true);
@@ -544,15 +544,9 @@ static void bench_ipi(bool halt)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1)
-		loops = strtoull(argv[1], NULL, 0);
-	if (!loops) {
-		fprintf(stderr, "usage: %s [LOOPS]\n", argv[0]);
-		return 2;
-	}
+	loops = bench_start(argc, argv, 200);
 	if (loops > MAX_SAMPLES)
 		loops = MAX_SAMPLES;
-	pin_cpu(0);
 	bench_self_ipi();
 	bench_timer();
 	bench_irqfd();

@@ -9,6 +9,7 @@
  */
 #include <kselftest_harness.h>
 
+#include "emulated_writes.h"
 #include "minikvm_util.h"
 
 #define HI	0x40000000UL
@@ -135,28 +136,15 @@ TEST_F(log, efault_keeps_old_log_whole)
 	EXPECT_TRUE(dirty(self, 7));
 }
 
-ASM_GUEST(ins_code, "mov $3000, %ecx; mov $0x80, %edx; rep insw; hlt\n");
-ASM_GUEST(movs_code, "mov $0xd0000000, %esi; mov $20, %ecx; rep movsb; hlt\n");
-ASM_GUEST(push_code, "mov %rdi, %rsp; mov $0xd0000000, %esi; push (%rsi); hlt\n");
-
 /* Writes by the emulator: string input, moves from a device, a push. */
 TEST_F(log, emulated_writes)
 {
-	static const struct {
-		const char *name;
-		u8 *code;
-		u64 from, to;
-	} t[] = {
-		{ "rep insw", ins_code, 10, 11 },
-		{ "rep movsb from MMIO", movs_code, 10, 10 },
-		{ "push of MMIO", push_code, 9, 9 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(emulated_writes); i++) {
+		const struct emulated_write *w = &emulated_writes[i];
 		struct kvm_regs r;
 
 		count_log(self);
-		vcpu_long(self->vcpu, t[i].code);
+		vcpu_long(self->vcpu, w->code);
 		vcpu_regs(self->vcpu, &r);
 		r.rdi = HI + 10 * PAGE_SIZE;
 		vcpu_set_regs(self->vcpu, &r);
@@ -164,8 +152,8 @@ TEST_F(log, emulated_writes)
 			;
 		count_log(self);
 		for (u64 p = 0; p < PAGES; p++) {
-			EXPECT_EQ(p >= t[i].from && p <= t[i].to, dirty(self, p))
-				TH_LOG("%s: page %lu", t[i].name, p);
+			EXPECT_EQ(p >= w->from && p <= w->to, dirty(self, p))
+				TH_LOG("%s: page %lu", w->name, p);
 		}
 	}
 }

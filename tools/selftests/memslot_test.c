@@ -307,22 +307,158 @@ TEST_F(slots, thousand)
 	munmap(mem, n * PAGE_SIZE);
 }
 
-/* A VM ends with all the slots there can be; its teardown is an oops or none. */
+/*
+ * A vCPU that goes through all slots, in an order of its own, again and again: so many
+ * rounds, and more while it is told to.  In the end @rounds is how many there were.
+ */
+struct visit {
+	u64 slots, step, rounds, more, gaps;
+};
+
+static GUEST_DATA volatile struct visit visits[2];
+
+/* Slot n has one page, and none behind it. */
+#define VISITED(n)	(HI + (n) * 2 * PAGE_SIZE)
+
+static GUEST_FN void g_visits(u64 me)
+{
+	volatile struct visit *v = &visits[me];
+	u64 round;
+
+	for (round = 0; round < v->rounds || v->more; round++) {
+		for (u64 i = 0, slot = 0; i < v->slots; i++) {
+			volatile u64 *word = (u64 *)VISITED(slot) + me;
+
+			G_ASSERT(*word == round, *word);
+			*word = round + 1;
+			if (v->gaps && !(i % 64) && !(slot % 2)) {
+				word += PAGE_SIZE / 8;
+				G_ASSERT(*word == MMIO_VALUE, *word);
+			}
+			slot += v->step;
+			if (slot >= v->slots)
+				slot -= v->slots;
+		}
+	}
+	v->rounds = round;
+	g_done();
+}
+
+struct visitor {
+	struct vcpu *vcpu;
+	pthread_t thread;
+	volatile bool done;
+};
+
+static void *visit_thread(void *arg)
+{
+	struct mmio_log log = { .pattern = MMIO_VALUE };
+	struct visitor *v = arg;
+	struct ucall uc = vcpu_mmio(v->vcpu, &log);
+
+	if (uc.cmd != UCALL_DONE)
+		printf("# vCPU %d: ucall %u %#lx %#lx\n", v->vcpu->id, uc.cmd, uc.a, uc.b);
+	v->done = true;
+	return (void *)(u64)(uc.cmd == UCALL_DONE);
+}
+
+/* Each step has to be prime to the number of slots. */
+static void start_visits(struct vm *vm, struct visitor v[2], struct visit what, u64 step)
+{
+	for (int i = 0; i < 2; i++) {
+		struct kvm_regs r;
+
+		GUEST_VAR(vm, visits)[i] = what;
+		if (i)
+			GUEST_VAR(vm, visits)[i].step = step;
+		v[i].vcpu = vm->nvcpus > i ? vm->vcpus[i] : vcpu_new(vm, i);
+		v[i].done = false;
+		vcpu_long(v[i].vcpu, g_visits);
+		vcpu_regs(v[i].vcpu, &r);
+		r.rdi = i;
+		vcpu_set_regs(v[i].vcpu, &r);
+		if (pthread_create(&v[i].thread, NULL, visit_thread, &v[i]))
+			die("pthread_create");
+	}
+}
+
+static bool end_visits(struct visitor v[2], const u8 *mem)
+{
+	volatile struct visit *visit = GUEST_VAR(v[0].vcpu->vm, visits);
+	bool good = true;
+	void *res;
+
+	for (int i = 0; i < 2; i++)
+		visit[i].more = 0;
+	for (int i = 0; i < 2; i++) {
+		pthread_join(v[i].thread, &res);
+		good &= (bool)res;
+		for (u64 n = 0; n < visit[i].slots; n++)
+			good &= ((u64 *)(mem + n * PAGE_SIZE))[i] == visit[i].rounds;
+	}
+	return good;
+}
+
+/*
+ * Two vCPUs count in the pages of a thousand slots.  Meanwhile slots come and go between
+ * those, and the log of those is switched.
+ */
+TEST_F_TIMEOUT(slots, thousand_in_use, 60)
+{
+	const struct visit what = { .slots = 1000, .step = 7, .rounds = 6, .more = 1, .gaps = 1 };
+	u8 *mem = vm_anon(what.slots * PAGE_SIZE);
+	struct visitor v[2];
+	u64 changes = 0;
+
+	if (vm_cap(self->vm, KVM_CAP_NR_MEMSLOTS) < 1600)
+		SKIP(return, "not so many slots");
+	for (u64 k = 0; k < what.slots; k++)
+		ASSERT_EQ(0, vm_slot(self->vm, 10 + k, 0, VISITED(k), PAGE_SIZE,
+				     mem + k * PAGE_SIZE));
+	start_visits(self->vm, v, what, 333);
+	for (u64 i = 0; i < 50 && !v[0].done && !v[1].done; i++) {
+		u64 k = i * 37 % what.slots, gap = 2 * (i * 41 % (what.slots / 2)) + 1;
+
+		ASSERT_EQ(0, vm_slot(self->vm, 10 + k, i & 1 ? KVM_MEM_LOG_DIRTY_PAGES : 0,
+				     VISITED(k), PAGE_SIZE, mem + k * PAGE_SIZE));
+		ASSERT_EQ(0, vm_slot(self->vm, 1100 + i % 400, 0, VISITED(gap) + PAGE_SIZE,
+				     PAGE_SIZE, self->mem));
+		ASSERT_EQ(0, vm_slot(self->vm, 1100 + i % 400, 0, 0, 0, NULL));
+		changes += 3;
+	}
+	EXPECT_TRUE(end_visits(v, mem));
+	EXPECT_EQ(150UL, changes);
+	munmap(mem, what.slots * PAGE_SIZE);
+}
+
+/*
+ * All the slots there can be, and vCPUs that use them all.  The teardown of such a VM is
+ * an oops or none.
+ */
 TEST(all_of_them)
 {
 	struct vm *vm = vm_new();
-	int n = vm_cap(vm, KVM_CAP_NR_MEMSLOTS);
-	u8 *mem = vm_anon(PAGE_SIZE);
+	struct visit what = { .step = 1, .rounds = 1 };
+	long tables = table_pages();
+	struct visitor v[2];
+	u8 *mem;
 
+	/* Slots 0 and 1 are there already. */
+	what.slots = vm_cap(vm, KVM_CAP_NR_MEMSLOTS) - 2;
+	mem = vm_anon(what.slots * PAGE_SIZE);
+	madvise(mem, what.slots * PAGE_SIZE, MADV_NOHUGEPAGE);
 	log_mark();
-	for (int k = 2; k < n; k++) {
-		ASSERT_EQ(0, vm_slot(vm, k, 0, HI + (u64)k * 2 * PAGE_SIZE, PAGE_SIZE, mem))
-			TH_LOG("slot %d", k);
+	for (u64 k = 0; k < what.slots; k++) {
+		ASSERT_EQ(0, vm_slot(vm, k + 2, 0, VISITED(k), PAGE_SIZE, mem + k * PAGE_SIZE))
+			TH_LOG("slot %lu", k + 2);
 	}
+	start_visits(vm, v, what, what.slots - 1);
+	EXPECT_TRUE(end_visits(v, mem));
 	vm_free(vm);
 	usleep(200000);			/* what is freed by RCU is freed by now */
 	EXPECT_FALSE(log_has_warning());
-	munmap(mem, PAGE_SIZE);
+	EXPECT_TRUE(table_pages_back_to(tables));
+	munmap(mem, what.slots * PAGE_SIZE);
 }
 
 TEST_F(slots, second_address_space)

@@ -7,6 +7,7 @@
  */
 #include <stdarg.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/time.h>
 
 #include "minikvm_util.h"
@@ -807,6 +808,23 @@ int host_cpus(void)
 	return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* Does /proc/cpuinfo name it, in this list ("flags", "vmx flags") of any CPU? */
+bool cpu_has_flag(const char *list, const char *flag)
+{
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	char line[8192], word[64];
+	bool has = false;
+
+	snprintf(word, sizeof(word), " %s ", flag);
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = ' ';
+		has |= !strncmp(line, list, strlen(list)) && strstr(line, word);
+	}
+	if (f)
+		fclose(f);
+	return has;
+}
+
 void pin_cpu(int cpu)
 {
 	cpu_set_t set;
@@ -833,6 +851,127 @@ long module_counter(const char *name)
 		die("read: %m");
 	close(fd);
 	return atol(text);
+}
+
+/* The same of one VM. */
+long vm_counter(struct vm *vm, const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%d-%d/%s", getpid(), vm->fd, name);
+	return module_counter(path);
+}
+
+/*
+ * What the host says of the second level's tables, in KiB, with what its CPUs have counted
+ * by themselves till now; -1: it does not.
+ */
+long host_table_kib(void)
+{
+	write_text("/proc/sys/vm/stat_refresh", "1");
+	return number_after("/proc/meminfo", "SecPageTables:");
+}
+
+/*
+ * Pages that the second level's tables take, of all VMs together: our own counter, or of
+ * the stock module what the host says; -1: there is none.
+ */
+long table_pages(void)
+{
+	long kib;
+
+	if (!dev_is_stock())
+		return module_counter("pt_pages");
+	kib = host_table_kib();
+	return kib < 0 ? -1 : kib / 4;
+}
+
+/* Does a VM that is gone leave no table?  Some may be freed a little later. */
+bool table_pages_back_to(long before)
+{
+	for (int i = 0; i < 100 && table_pages() > before; i++)
+		usleep(10000);
+	return table_pages() <= before;
+}
+
+static const char * const page_gauges[3] = { "pages_4k", "pages_2m", "pages_1g" };
+
+void mem_use(struct mem_use *use)
+{
+	use->tables = table_pages();
+	for (int i = 0; i < 3; i++)
+		use->pages[i] = dev_is_stock() ? -1 : module_counter(page_gauges[i]);
+}
+
+/* What a test in which VMs have come and gone ends with. */
+bool mem_use_back_to(const struct mem_use *before)
+{
+	bool back = table_pages_back_to(before->tables);
+	struct mem_use now;
+
+	mem_use(&now);
+	back &= !memcmp(now.pages, before->pages, sizeof(now.pages));
+	if (!back)
+		printf("# in use: tables %ld (before %ld), pages %ld %ld %ld (%ld %ld %ld)\n",
+		       now.tables, before->tables, now.pages[0], now.pages[1], now.pages[2],
+		       before->pages[0], before->pages[1], before->pages[2]);
+	return back;
+}
+
+/* For the files of /proc and /sys.  0 or -errno. */
+int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), ret = 0;
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* The number behind a word in a file of "word number" lines; -1: not there. */
+long number_after(const char *path, const char *word)
+{
+	char line[256], name[64];
+	long n, found = -1;
+	FILE *f = fopen(path, "r");
+
+	while (f && found < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63s %ld", name, &n) == 2 && !strcmp(name, word))
+			found = n;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* How many of these pages of ours have the bit in /proc/self/pagemap? */
+u64 pages_that_are(void *mem, u64 pages, u64 bit)
+{
+	ssize_t len = pages * sizeof(u64);
+	u64 *entries = malloc(len), count = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	if (pread(fd, entries, len, (u64)mem / PAGE_SIZE * sizeof(u64)) != len)
+		die("pagemap: %s", strerror(errno));
+	for (u64 i = 0; i < pages; i++)
+		count += !!(entries[i] & bit);
+	close(fd);
+	free(entries);
+	return count;
+}
+
+/* The number that a file begins with; -1: there is none. */
+long read_number(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long n = -1;
+
+	if (f && fscanf(f, "%ld", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
 }
 
 static int kmsg = -1;

@@ -51,6 +51,13 @@ typedef uint64_t u64;
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
 
+#ifndef MADV_COLLAPSE			/* newer than the C library */
+#define MADV_COLLAPSE	25
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define PAGE_SIZE	4096UL
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
 #define MAX_VCPUS	16
@@ -140,6 +147,11 @@ struct vm {
 	struct vcpu *vcpus[MAX_VCPUS];
 };
 
+/* What VMs have of tables and of entries for pages; of the stock module: tables. */
+struct mem_use {
+	long tables, pages[3];
+};
+
 struct cpuid_buf {
 	struct kvm_cpuid2 head;
 	struct kvm_cpuid_entry2 e[MAX_CPUID];
@@ -227,9 +239,26 @@ u64 now_ns(void);
 void alarm_handler(void);
 void set_timer_ms(int ms);
 int host_cpus(void);
+bool cpu_has_flag(const char *list, const char *flag);
 void pin_cpu(int cpu);
 bool log_has_warning(void);
 long module_counter(const char *name);
+long vm_counter(struct vm *vm, const char *name);
+long host_table_kib(void);
+long table_pages(void);
+bool table_pages_back_to(long before);
+void mem_use(struct mem_use *use);
+bool mem_use_back_to(const struct mem_use *before);
+int write_text(const char *path, const char *text);
+long read_number(const char *path);
+long number_after(const char *path, const char *word);
+
+/* Bits of /proc/self/pagemap. */
+#define PM_PRESENT	0x8000000000000000UL
+#define PM_SWAPPED	0x4000000000000000UL
+#define PM_FRAME	0x007fffffffffffffUL
+
+u64 pages_that_are(void *mem, u64 pages, u64 bit);
 void log_mark(void);
 bool log_contains(const char *text);
 

@@ -10,20 +10,14 @@
  */
 #include <kselftest_harness.h>
 #include <linux/mman.h>
-#include <sys/mount.h>
 
-#include "minikvm_util.h"
+#include "guest_count.h"
 
-#define STATS	"/sys/kernel/debug/minikvm"
 #define HI	0x40000000UL		/* above the fixture's RAM, mapped 1:1 */
 #define SLOT	5
 #define MB	0x100000UL
 #define SIZE	(8 * MB)
 #define LARGE	(2 * MB)
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 FIXTURE(mmu) {
 	struct vm *vm;
@@ -86,22 +80,6 @@ static int guest_read_error(struct vcpu *vcpu, u64 addr)
 	return guest_access(vcpu, addr, &val, false);
 }
 
-/* One of the VM's counters; -1 if there is none (the stock module). */
-static long counter(struct vm *vm, const char *name)
-{
-	char path[256], text[64] = "";
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), STATS "/%d-%d/%s", getpid(), vm->fd, name);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return -1;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return n > 0 ? atol(text) : -1;
-}
-
 FIXTURE_SETUP(mmu)
 {
 	self->vcpu = vm_long(access_mem);
@@ -109,10 +87,8 @@ FIXTURE_SETUP(mmu)
 	self->area = vm_anon(SIZE + LARGE);
 	self->mem = (u8 *)(((u64)self->area + LARGE - 1) & ~(LARGE - 1));
 	log_mark();
-	if (access(STATS, F_OK))
-		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	guest_read(self->vcpu, GPA_DATA);
-	self->base_2m = counter(self->vm, "pages_2m");
+	self->base_2m = vm_counter(self->vm, "pages_2m");
 }
 
 FIXTURE_TEARDOWN(mmu)
@@ -126,7 +102,7 @@ FIXTURE_TEARDOWN(mmu)
 #define EXPECT_2M_PAGES(n) do {						\
 	if (!dev_is_stock()) {						\
 		ASSERT_LE(0, self->base_2m);				\
-		EXPECT_EQ((n), counter(self->vm, "pages_2m") - self->base_2m);	\
+		EXPECT_EQ((n), vm_counter(self->vm, "pages_2m") - self->base_2m);	\
 	}								\
 } while (0)
 
@@ -549,37 +525,14 @@ TEST_F_TIMEOUT(mmu, fault_races_with_unmap, 60)
 }
 
 /* KSM merges equal pages; a write of the guest parts them again. */
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), ret = 0;
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-static long read_number(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	long n = -1;
-
-	if (f && fscanf(f, "%ld", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
-}
-
 #define KSM "/sys/kernel/mm/ksm/"
 
 TEST_F(mmu, merged_pages)
 {
-	if (write_file(KSM "run", "1"))
+	if (write_text(KSM "run", "1"))
 		SKIP(return, "no KSM");
-	write_file(KSM "sleep_millisecs", "5");
-	write_file(KSM "pages_to_scan", "500");
+	write_text(KSM "sleep_millisecs", "5");
+	write_text(KSM "pages_to_scan", "500");
 	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);
 	ASSERT_EQ(0, vm_slot(self->vm, SLOT, 0, HI, SIZE, self->mem));
 	for (int i = 0; i < 16; i++)
@@ -593,35 +546,12 @@ TEST_F(mmu, merged_pages)
 	ASSERT_EQ(0, guest_write(self->vcpu, HI + 3 * PAGE_SIZE, 4));
 	for (int i = 0; i < 16; i++)
 		EXPECT_EQ(i == 3 ? 4 : 0xabcdef, *(u64 *)(self->mem + i * PAGE_SIZE));
-	write_file(KSM "run", "2");
+	write_text(KSM "run", "2");
 }
 
 /* ---- everything at once ---- */
 
-/*
- * Each vCPU counts in its own words of all the pages, and checks that it finds what
- * it left.  RDI: its word of the first page, RSI: number of pages, RBX: rounds.
- */
-ASM_GUEST(count, "mov $0, %r8\n"			/* what each word should be */
-	  "1: mov %rdi, %r9; mov %rsi, %rcx\n"
-	  "2: cmp %r8, (%r9); jne 3f\n"
-	  "incq (%r9); add $4096, %r9; loop 2b\n"
-	  "inc %r8; dec %rbx; jnz 1b\n"
-	  ASM_DONE
-	  "3: mov %r9, %rdi; mov (%r9), %rsi\n"
-	  "mov $0x3e8, %edx; mov $3, %eax; out %eax, %dx; 4: jmp 4b\n");
-
 #define COUNTERS 4
-
-static void *count_thread(void *arg)
-{
-	struct vcpu *vcpu = arg;
-	struct ucall uc = vcpu_ucall(vcpu);
-
-	if (uc.cmd != UCALL_DONE)
-		printf("# vCPU %d: ucall %u, word %#lx is %lu\n", vcpu->id, uc.cmd, uc.a, uc.b);
-	return (void *)(u64)uc.cmd;
-}
 
 /* Things that must not change what is in memory, at random. */
 static void disturb(u8 *mem, unsigned int *seed)
@@ -663,28 +593,17 @@ static void disturb(u8 *mem, unsigned int *seed)
 
 TEST_F_TIMEOUT(mmu, disturbed_counters, 120)
 {
-	const u64 pages = SIZE / PAGE_SIZE, rounds = 6;
+	const u64 pages = SIZE / PAGE_SIZE, rounds = 4;
 	u64 bitmap[SIZE / PAGE_SIZE / 64];
 	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = bitmap };
 	unsigned int seed = 1, n = 0;
 	pthread_t t[COUNTERS];
-	bool wrong = false;
 	void *res;
 
-	write_file(KSM "run", "1");
+	write_text(KSM "run", "1");
 	ASSERT_EQ(0, vm_slot(self->vm, SLOT, 0, HI, SIZE, self->mem));
-	for (int i = 0; i < COUNTERS; i++) {
-		struct vcpu *vcpu = vcpu_new(self->vm, 1 + i);
-		struct kvm_regs r;
-
-		vcpu_long(vcpu, count);
-		vcpu_regs(vcpu, &r);
-		r.rdi = HI + 8 * i;
-		r.rsi = pages;
-		r.rbx = rounds;
-		vcpu_set_regs(vcpu, &r);
-		pthread_create(&t[i], NULL, count_thread, vcpu);
-	}
+	for (int i = 0; i < COUNTERS; i++)
+		t[i] = count_start(vcpu_new(self->vm, 1 + i), HI + 8 * i, pages, rounds);
 	for (int i = 0; i < COUNTERS; ) {
 		if (!pthread_tryjoin_np(t[i], &res)) {
 			EXPECT_EQ(UCALL_DONE, (u64)res);
@@ -699,14 +618,11 @@ TEST_F_TIMEOUT(mmu, disturbed_counters, 120)
 		if (n % 16 > 8)
 			kioctlp(self->vm->fd, KVM_GET_DIRTY_LOG, &log);
 	}
-	for (u64 i = 0; i < pages; i++)
-		for (int j = 0; j < COUNTERS; j++)
-			wrong |= ((u64 *)(self->mem + i * PAGE_SIZE))[j] != rounds;
-	EXPECT_FALSE(wrong);
+	EXPECT_TRUE(counts_are(self->mem, pages, COUNTERS, rounds));
 	TH_LOG("%u disturbances, %ld notifier calls, %ld TLB flushes", n,
-	       counter(self->vm, "mmu_notifier_invalidations"),
-	       counter(self->vm, "remote_tlb_flush"));
-	write_file(KSM "run", "2");
+	       vm_counter(self->vm, "mmu_notifier_invalidations"),
+	       vm_counter(self->vm, "remote_tlb_flush"));
+	write_text(KSM "run", "2");
 }
 
 /* The VMM is killed while its guest faults pages in. */
@@ -718,7 +634,7 @@ TEST_F(mmu, killed_while_faulting)
 	for (int i = 0; i < 5; i++) {
 		pid = fork();
 		if (!pid) {
-			struct vcpu *vcpu = vm_long(count);
+			struct vcpu *vcpu = vm_long(count_pages);
 			struct kvm_regs r;
 
 			vm_add(vcpu->vm, SLOT, 0, HI, 256 * MB);

@@ -143,7 +143,7 @@ static bool file_mentions(const char *path, const char *word)
 	return found;
 }
 
-TEST_F(module, ten_times)
+TEST_F_TIMEOUT(module, ten_times, 180)
 {
 	if (_metadata->skip)			/* by the set-up */
 		return;
@@ -166,7 +166,7 @@ TEST_F(module, ten_times)
 	}
 }
 
-TEST_F(module, order_and_twice)
+TEST_F_TIMEOUT(module, order_and_twice, 180)
 {
 	if (_metadata->skip)			/* by the set-up */
 		return;
@@ -183,7 +183,7 @@ TEST_F(module, order_and_twice)
 }
 
 /* Memory comes back: a hundred VMs leave no more than noise. */
-TEST_F(module, memory_returns)
+TEST_F_TIMEOUT(module, memory_returns, 180)
 {
 	unsigned long slab[2] = { 0 };
 
@@ -214,7 +214,7 @@ TEST_F(module, memory_returns)
 
 /* ------------------------------------------------------------------- in use */
 
-TEST_F(module, in_use)
+TEST_F_TIMEOUT(module, in_use, 180)
 {
 	struct vm *vm;
 	struct vcpu *vcpu;
@@ -262,7 +262,7 @@ static int mini_vm(void)
 	return fd;
 }
 
-TEST_F(module, shares_the_machine)
+TEST_F_TIMEOUT(module, shares_the_machine, 180)
 {
 	struct stat st;
 	bool link = false;
@@ -277,7 +277,7 @@ TEST_F(module, shares_the_machine)
 		link = true;
 		unlink("/dev/kvm");
 	}
-	/* They come while a VM of minikvm lives: see the crash callback in kvm_main.c. */
+	/* They come while a VM of minikvm lives: see the crash callback in hardware.c. */
 	mini = mini_vm();
 	EXPECT_LE(0, mini);
 	ret = load_stock();
@@ -340,7 +340,7 @@ static void *run_spin(void *arg)
 	return NULL;
 }
 
-TEST_F(module, cpu_hotplug)
+TEST_F_TIMEOUT(module, cpu_hotplug, 180)
 {
 	struct vcpu *vcpu, *other;
 	volatile u64 *count;
@@ -391,7 +391,7 @@ TEST_F(module, cpu_hotplug)
 }
 
 /* The last VM gone, VMX or SVM is off: the stock module's test above relies on it too. */
-TEST_F(module, unload_with_cpu_offline)
+TEST_F_TIMEOUT(module, unload_with_cpu_offline, 180)
 {
 	if (_metadata->skip)			/* by the set-up */
 		return;

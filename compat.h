@@ -17,6 +17,8 @@
 #include <linux/kvm.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <asm/fpu/api.h>
@@ -176,5 +178,46 @@ static inline void minikvm_eventfd_signal(struct eventfd_ctx *ctx)
 #else
 #define minikvm_assign_str(dst, src)	__assign_str(dst, src)
 #endif
+
+/*
+ * A shrinker whose objects take long to make again: they are the last to go.
+ * Newer kernels allocate the struct themselves.
+ */
+typedef unsigned long minikvm_shrink_fn(struct shrinker *, struct shrink_control *);
+
+static inline struct shrinker *minikvm_register_shrinker(minikvm_shrink_fn *count,
+							 minikvm_shrink_fn *scan)
+{
+#ifdef MINIKVM_HAVE_SHRINKER_ALLOC
+	struct shrinker *s = shrinker_alloc(0, "minikvm-mmu");
+#else
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+#endif
+
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->seeks = 10 * DEFAULT_SEEKS;
+#ifdef MINIKVM_HAVE_SHRINKER_ALLOC
+	shrinker_register(s);
+#else
+	if (register_shrinker(s, "minikvm-mmu")) {
+		kfree(s);
+		return NULL;
+	}
+#endif
+	return s;
+}
+
+static inline void minikvm_unregister_shrinker(struct shrinker *s)
+{
+#ifdef MINIKVM_HAVE_SHRINKER_ALLOC
+	shrinker_free(s);
+#else
+	unregister_shrinker(s);
+	kfree(s);
+#endif
+}
 
 #endif

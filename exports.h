@@ -47,6 +47,7 @@
 #define kvm_fast_pio			mkvm_fast_pio
 #define kvm_mmu_page_fault		mkvm_mmu_page_fault
 #define kvm_read_guest			mkvm_read_guest
+#define kvm_vcpu_mark_page_dirty	mkvm_vcpu_mark_page_dirty
 #define kvm_vcpu_reset			mkvm_vcpu_reset
 #define kvm_io_bus_write		mkvm_io_bus_write
 #define kvm_irqchip_mode		mkvm_irqchip_mode

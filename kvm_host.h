@@ -22,7 +22,8 @@
  *	kvm->lock		a VM's vCPU array, VM-wide capabilities
  *	kvm->slots_lock		changes of the memory slots
  *	kvm->srcu		read side: slots and the MSR filter stay valid
- *	kvm->mmu_lock		EPT entries and their page-table pages
+ *	kvm->mmu_lock		EPT entries and their page-table pages: shared to give,
+ *				exclusively to take, see tdp_mmu.c
  *
  * A letter behind a field tells its guard: (c) constant after creation,
  * (l) kvm->lock, (s) kvm->slots_lock to write and kvm->srcu to read,
@@ -108,7 +109,11 @@
 	X(insn_emulation_fail)						\
 	X(tdp_faults)		/* EPT violations, nested page faults */ \
 	X(tdp_pages_mapped)	/* leaf entries made by them */		\
-	X(tlb_flush)		/* INVEPT, INVVPID by request */	\
+	X(tdp_lost_races)	/* another vCPU changed the entry first */ \
+	X(tdp_stale_faults)	/* the host took the page away meanwhile */ \
+	X(pml_pages)		/* pages that hardware said were written */ \
+	X(tlb_flush_ept)	/* by request: all of the VM's translations */ \
+	X(tlb_flush_guest)	/* what this vCPU's own paging made */	\
 	X(hypercalls)							\
 	X(ioeventfd_signals)	/* a guest's write was an eventfd's signal */ \
 	X(pause_exits)		/* PAUSE in a loop */			\
@@ -128,10 +133,12 @@ struct kvm_vcpu_stat {
 
 /* X(name): an event counted for each VM. */
 #define KVM_VM_COUNTER_LIST(X)						\
-	X(remote_tlb_flush)						\
-	X(remote_tlb_flush_requests)					\
+	X(remote_tlb_flush_requests) /* the tables lost something */	\
+	X(remote_tlb_flush)	/* of these: a vCPU was in the guest */	\
+	X(remote_tlb_flush_ipis) /* CPUs that were interrupted for it */ \
 	X(mmu_notifier_invalidations)					\
-	X(irqfd_signals)	/* an eventfd's signal was an interrupt */
+	X(irqfd_signals)	/* an eventfd's signal was an interrupt */ \
+	X(dirty_ring_lost)	/* pages that were written, and a ring had no room */
 
 /* X(name): what a VM uses at the moment; it ends with the VM. */
 #define KVM_VM_GAUGE_LIST(X)						\
@@ -159,7 +166,7 @@ struct kvm_vm_stat {
  * @id:		slot number without the address space			(c)
  * @as_id:	address space						(c)
  * @dirty_bitmap: a bit a page, set by whoever lets a write through;
- *		NULL unless KVM_MEM_LOG_DIRTY_PAGES
+ *		NULL unless KVM_MEM_LOG_DIRTY_PAGES, and if the VM has rings instead
  *
  * A slot never changes once it can be found: every change of a slot makes a
  * new struct, and the old one is freed a grace period of kvm->srcu later.
@@ -187,6 +194,11 @@ struct kvm_memslots {
 	struct rb_root_cached hva_tree;
 };
 
+static inline bool kvm_slot_dirty_track_enabled(const struct kvm_memory_slot *slot)
+{
+	return slot->flags & KVM_MEM_LOG_DIRTY_PAGES;
+}
+
 static inline hva_t gfn_to_hva_memslot(const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	return slot->userspace_addr + ((gfn - slot->base_gfn) << PAGE_SHIFT);
@@ -196,6 +208,33 @@ static inline gfn_t gpa_to_gfn(gpa_t gpa)
 {
 	return (gfn_t)(gpa >> PAGE_SHIFT);
 }
+
+/* ---- the dirty ring (dirty_ring.c) ---- */
+
+/* What KVM_CHECK_EXTENSION says, too. */
+#define KVM_DIRTY_RING_MAX_BYTES	(65536 * sizeof(struct kvm_dirty_gfn))
+
+/**
+ * struct kvm_dirty_ring - pages that a vCPU has written, for the VMM to reap
+ * @gfns:	the entries, which userspace maps and may write any time; NULL: no ring (c)
+ * @size:	of them, a power of two						(c)
+ * @soft_limit:	entries in use with which the vCPU does not enter the guest	(c)
+ * @pushed:	entries pushed so far, modulo 2^32; the thread that has the vCPU loaded
+ *		writes it, kvm_vm_ioctl_reset_dirty_rings() reads it
+ * @reset:	of these, entries taken back; the other way round, under kvm->slots_lock
+ * @newest_slot, @newest_offset: what was pushed last; the pusher's own
+ *
+ * Pages of @gfns are the vCPU's: a mapping holds the vCPU's file, and so the vCPU.
+ */
+struct kvm_dirty_ring {
+	struct kvm_dirty_gfn *gfns;
+	u32 size;
+	u32 soft_limit;
+	u32 pushed;
+	u32 reset;
+	u32 newest_slot;
+	u64 newest_offset;
+};
 
 /* ---- guest registers ---- */
 
@@ -490,6 +529,7 @@ struct kvm_vcpu {
 	bool ran_once;					/* (v) KVM_RUN was called */
 	bool sigset_active;				/* (v) */
 	sigset_t sigset;				/* (v) */
+	struct kvm_dirty_ring dirty_ring;
 	struct kvm_vcpu_stat stat;
 
 	/* What KVM_SET_CPUID2 and friends may copy: see the slab's usercopy region. */
@@ -508,10 +548,11 @@ struct kvm_x86_msr_filter;
  * struct kvm_arch - the x86 state of a VM
  */
 struct kvm_arch {
-	/* mmu.c: the EPT root of each address space, 0 when none		(m) */
+	/* tdp_mmu.c: the EPT root of each address space, 0 when none		(m) */
 	hpa_t root_hpa[KVM_ADDRESS_SPACE_NUM];
+	gfn_t shrink_gfn;		/* mmu.c: where to take memory next	(m) */
 
-	/* x86.c: KVM_ENABLE_CAP						(l) */
+	/* cap.c: KVM_ENABLE_CAP						(l) */
 	bool exception_payload_enabled;
 	bool triple_fault_event;
 	u32 user_space_msr_mask;
@@ -557,7 +598,7 @@ struct kvm {
 	struct mm_struct *mm;				/* (c) */
 	struct mutex lock;		/* see the top of this file for these four */
 	struct mutex slots_lock;	/* slots */
-	spinlock_t mmu_lock;		/* EPT */
+	rwlock_t mmu_lock;		/* EPT */
 	struct srcu_struct srcu;
 	refcount_t users_count;		/* the VM fd and each vCPU fd */
 	struct list_head vm_list;			/* kvm_lock */
@@ -571,7 +612,9 @@ struct kvm {
 
 	struct kvm_memslots slots[KVM_ADDRESS_SPACE_NUM];
 	unsigned long nr_slot_pages;			/* (s) */
+	int nr_slots_logging;	/* (s) with KVM_MEM_LOG_DIRTY_PAGES; anybody may look */
 	u32 manual_dirty_log_protect;			/* (l) */
+	u32 dirty_ring_size;	/* (l) bytes, set before the first vCPU; 0: bitmaps */
 
 	struct kvm_io_bus __rcu *buses[KVM_NR_BUSES];	/* (s) iobus.c */
 
@@ -598,12 +641,13 @@ struct kvm {
 
 	s64 halt_poll_limit;	/* ns; -1: halt.c's parameter; KVM_CAP_HALT_POLL, any time */
 
-	/* mmu.c: invalidations of host mappings under way, and how many there were */
+	/* mmu_notifier.c: invalidations of host mappings under way, and how many there were */
 	struct mmu_notifier mmu_notifier;
 	unsigned long mmu_invalidate_seq;		/* (m) */
 	long mmu_invalidate_in_progress;		/* (m) */
 	/* Covers all that are under way; means something while there are any. */
 	hva_t mmu_invalidate_start, mmu_invalidate_end;	/* (m) */
+	wait_queue_head_t mmu_invalidate_wq;		/* faults that wait for the end of one */
 
 	struct kvm_vm_stat stat;
 	/* stats.c: the VM's directory, and what stands behind its files	(c) */
@@ -728,9 +772,11 @@ struct kvm_x86_ops {
  * struct kvm_tdp_format - an entry of the vendor's second-level page table
  * @present:	the entry is in use if any of these bits is set
  * @table:	the bits of an entry that points to a table; restricts nothing
- * @leaf:	the bits of every leaf: may be read and executed
+ * @leaf:	the bits of every leaf: may be read
+ * @exec:	bit of a leaf that may be executed too; 0: all may
  * @write:	bit of a leaf that may be written too
  * @accessed:	bit that hardware sets on use, if kvm_caps.tdp_ad_bits
+ * @dirty:	bit that hardware sets when it writes, ditto
  * @large:	bit of a leaf above the lowest level
  * @memtype_wb: bits of a leaf that is ordinary memory
  * @memtype_uc: bits of a leaf that is a device's
@@ -744,8 +790,10 @@ struct kvm_tdp_format {
 	u64 present;
 	u64 table;
 	u64 leaf;
+	u64 exec;
 	u64 write;
 	u64 accessed;
+	u64 dirty;
 	u64 large;
 	u64 memtype_wb;
 	u64 memtype_uc;
@@ -762,6 +810,9 @@ struct kvm_tdp_format {
  * @tdp_max_page_level: 1 = 4K, 2 = 2M, 3 = 1G
  * @tdp_levels:	depth of the EPT, 4 or 5
  * @tdp_ad_bits: EPT has accessed and dirty bits, and they are in use
+ * @cpu_dirty_log_size: if not 0, hardware logs the page whenever it sets a dirty bit, so that
+ *		bit is cleared to see the next write, and not the write permission; so many
+ *		pages can be logged between two exits
  * @has_tsc_scaling: the ratio of a vCPU may differ from 1.0
  * @tsc_scaling_frac_bits: fixed-point position of the ratio
  * @max_tsc_scaling_ratio: its largest value
@@ -779,6 +830,7 @@ struct kvm_caps {
 	u8 tdp_max_page_level;
 	u8 tdp_levels;
 	bool tdp_ad_bits;
+	u16 cpu_dirty_log_size;
 	bool has_tsc_scaling;
 	u8 tsc_scaling_frac_bits;
 	u64 max_tsc_scaling_ratio;
@@ -804,9 +856,17 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size,
 	     unsigned int vcpu_align, struct module *module);
 void kvm_exit(void);
 
+/* hardware.c */
+int kvm_hardware_init(void);
+void kvm_hardware_exit(void);
+int kvm_check_all_cpus(void);
+int hardware_enable_all(void);
+void hardware_disable_all(void);
+
 struct kvm_vcpu *kvm_get_vcpu(struct kvm *kvm, unsigned long idx);
 void vcpu_load(struct kvm_vcpu *vcpu);
 void vcpu_put(struct kvm_vcpu *vcpu);
+struct kvm_vcpu *kvm_get_running_vcpu(void);
 void kvm_vcpu_kick(struct kvm_vcpu *vcpu);
 
 /* halt.c */
@@ -814,7 +874,8 @@ void kvm_vcpu_block(struct kvm_vcpu *vcpu);
 void kvm_vcpu_halt(struct kvm_vcpu *vcpu);
 bool kvm_vcpu_wake_up(struct kvm_vcpu *vcpu);
 
-void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
+int kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req);
+void kvm_kick_out_of_guest(struct kvm *kvm);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
 void kvm_vcpu_on_spin(struct kvm_vcpu *me);
 bool kvm_vcpu_yield_to(struct kvm_vcpu *target);
@@ -859,11 +920,30 @@ int kvm_memslots_init(struct kvm *kvm);
 void kvm_memslots_destroy(struct kvm *kvm);
 int __kvm_set_memory_region(struct kvm *kvm, const struct kvm_userspace_memory_region *mem);
 int kvm_vm_ioctl_set_memory_region(struct kvm *kvm, struct kvm_userspace_memory_region *mem);
-int kvm_vm_ioctl_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log);
-int kvm_vm_ioctl_clear_dirty_log(struct kvm *kvm, struct kvm_clear_dirty_log *log);
+int kvm_slot_number(u32 slot, int *as_id, int *id);
 struct kvm_memory_slot *id_to_memslot(struct kvm_memslots *slots, int id);
 struct kvm_memory_slot *gfn_to_memslot(struct kvm *kvm, gfn_t gfn);
+
+/* ---- dirty_log.c ---- */
+
+int kvm_vm_ioctl_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log);
+int kvm_vm_ioctl_clear_dirty_log(struct kvm *kvm, struct kvm_clear_dirty_log *log);
 void mark_page_dirty_in_slot(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
+void kvm_vcpu_mark_page_dirty(struct kvm_vcpu *vcpu, gfn_t gfn);
+
+/* ---- dirty_ring.c ---- */
+
+int kvm_dirty_ring_enable(struct kvm *kvm, u32 bytes);
+int kvm_dirty_ring_create(struct kvm_vcpu *vcpu);
+void kvm_dirty_ring_destroy(struct kvm_vcpu *vcpu);
+bool kvm_dirty_ring_overlaps(struct kvm *kvm, unsigned long pgoff, unsigned long pages);
+struct page *kvm_dirty_ring_page(struct kvm_vcpu *vcpu, unsigned long pgoff);
+void kvm_dirty_ring_push(struct kvm_vcpu *vcpu, u32 slot, u64 offset);
+bool kvm_dirty_ring_is_full(struct kvm_vcpu *vcpu);
+int kvm_vm_ioctl_reset_dirty_rings(struct kvm *kvm);
+
+/* ---- guest_mem.c ---- */
+
 /* Guest memory by guest-physical address; kvm->srcu held, VMM's process. 0 or -EFAULT. */
 int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *data, unsigned long len);
 int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *data, unsigned long len);
@@ -871,7 +951,7 @@ int kvm_put_guest_u32(struct kvm *kvm, gpa_t gpa, u32 val);	/* aligned: in one s
 int kvm_put_guest_u8_atomic(struct kvm *kvm, gpa_t gpa, u8 val);	/* preemption may be off */
 int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, unsigned int len);
 
-/* ---- mmu.c ---- */
+/* ---- mmu.c, guest_mmu.c ---- */
 
 #define KVM_FAULT_READ		BIT(0)
 #define KVM_FAULT_WRITE		BIT(1)
@@ -887,7 +967,11 @@ int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, un
 #define KVM_FAULT_PROBE		BIT(6)
 /* An instruction's plain write, and skip_emulated_instruction() knows how long that is. */
 #define KVM_FAULT_CAN_SKIP	BIT(8)
+/* The tables of the second level have an entry, but it does not allow the access. */
+#define KVM_FAULT_PRESENT	BIT(9)
 
+int kvm_mmu_module_init(void);
+void kvm_mmu_module_exit(void);
 int kvm_mmu_init_vm(struct kvm *kvm);
 void kvm_mmu_uninit_vm(struct kvm *kvm);
 int kvm_mmu_create(struct kvm_vcpu *vcpu);
@@ -898,7 +982,8 @@ void kvm_mmu_drop_apic_page(struct kvm *kvm);
 /* memslot.c tells mmu.c; kvm->slots_lock held */
 void kvm_mmu_zap_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
 void kvm_mmu_write_protect_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
-/* mmu_lock held; true: the caller is to flush the TLBs before he drops it */
+void kvm_mmu_recover_huge_pages(struct kvm *kvm, struct kvm_memory_slot *slot);
+/* mmu_lock held to write; true: the caller is to flush the TLBs before he drops it */
 bool kvm_mmu_write_protect_masked(struct kvm *kvm, struct kvm_memory_slot *slot,
 				  gfn_t first, unsigned long mask);
 
@@ -928,16 +1013,7 @@ long kvm_arch_vm_ioctl(struct kvm *kvm, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
 long kvm_arch_vm_compat_ioctl(struct file *filp, struct kvm *kvm, unsigned int ioctl,
 			      unsigned long arg);
-int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext);
-int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 
-int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
-int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
-int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
-int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
-unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu);
-void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
-int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);	/* 1/0 */
 void kvm_queue_exception(struct kvm_vcpu *vcpu, unsigned int nr);
 void kvm_queue_exception_e(struct kvm_vcpu *vcpu, unsigned int nr, u32 error_code);
 void kvm_queue_exception_p(struct kvm_vcpu *vcpu, unsigned int nr, unsigned long payload);
@@ -945,8 +1021,6 @@ void kvm_requeue_exception(struct kvm_vcpu *vcpu, unsigned int nr, bool has_erro
 void kvm_inject_x86_exception(struct kvm_vcpu *vcpu, const struct x86_exception *e);
 void kvm_clear_exception_queue(struct kvm_vcpu *vcpu);
 void kvm_deliver_exception_payload(struct kvm_vcpu *vcpu);
-bool kvm_is_valid_cr0(unsigned long cr0);
-bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
 int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu);	/* 1/0: 0 = debug exit */
 int kvm_emulate_as_nop(struct kvm_vcpu *vcpu);		/* these are for exit tables: */
 int kvm_handle_invalid_op(struct kvm_vcpu *vcpu);	/* 1/0 of the run loop */
@@ -957,7 +1031,26 @@ int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, uns
 /* Can an interrupt be injected at the next entry, with nothing in its way? */
 bool kvm_ready_for_interrupt_injection(struct kvm_vcpu *vcpu);
 
-/* x86_state.c */
+/* ---- cap.c ---- */
+
+int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext);
+int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
+
+/* ---- cr.c; RFLAGS: below ---- */
+
+void kvm_flush_guest_tlb(struct kvm_vcpu *vcpu);
+int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);	/* 0, or 1: #GP */
+int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3);
+int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
+int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);
+unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu);
+void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
+int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8);	/* 1/0 */
+bool kvm_is_valid_cr0(unsigned long cr0);
+bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
+
+/* ---- x86_state.c ---- */
+
 void kvm_vcpu_reset(struct kvm_vcpu *vcpu, bool init);
 int kvm_sync_regs_to_vcpu(struct kvm_vcpu *vcpu);
 void kvm_sync_regs_from_vcpu(struct kvm_vcpu *vcpu);
@@ -1343,7 +1436,7 @@ static inline unsigned long kvm_get_rflags_raw(struct kvm_vcpu *vcpu)
 	return vcpu->arch.rflags;
 }
 
-/* As the guest has them: see x86.c for the debugger's TF. */
+/* As the guest has them: see cr.c for the debugger's TF. */
 unsigned long kvm_get_rflags(struct kvm_vcpu *vcpu);
 void kvm_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
 

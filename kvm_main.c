@@ -11,33 +11,26 @@
  *	vCPU fd		kvm_vcpu_ioctl()	state; KVM_RUN
  *
  * This file owns those three and what they stand for; what an ioctl means for
- * x86 is in x86.c.  Read from the top: module set-up, VMX on and off on each
- * CPU, /dev/minikvm, VMs, vCPUs, and at last how another thread makes itself
- * heard by a running vCPU.
+ * x86 is in x86.c.  Read from the top: module set-up, /dev/minikvm, VMs, vCPUs, and
+ * at last how another thread makes itself heard by a running vCPU.
  *
  * Lifetimes.  A VM lives as long as its own fd or the fd of any of its vCPUs
  * (users_count); vCPUs live as long as their VM.  Each fd, and so each VM,
  * holds a reference to the vendor module through its file_operations' owner,
  * which is why a module cannot be unloaded under a VM.
- *
- * VMX (or SVM) is on, on every online CPU, while there is at least one VM.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
-#include <linux/cpu.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/namei.h>
-#include <linux/reboot.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <asm/reboot.h>
 #include <trace/events/ipi.h>
 
 #include "include/uapi/linux/minikvm.h"
@@ -48,16 +41,14 @@ MODULE_AUTHOR("the minikvm developers");
 MODULE_DESCRIPTION("A KVM small enough to read: generic core");
 MODULE_LICENSE("GPL");
 
-/* Guards vm_list and kvm_usage_count.  Taken inside cpus_read_lock(). */
+/* Guards vm_list, and what hardware.c counts.  Taken inside cpus_read_lock(). */
 DEFINE_MUTEX(kvm_lock);
 LIST_HEAD(vm_list);
-static int kvm_usage_count;
 
-static DEFINE_PER_CPU(bool, hardware_enabled);
 static DEFINE_PER_CPU(cpumask_var_t, cpu_kick_mask);
-static enum cpuhp_state kvm_online_state;
 static struct kmem_cache *kvm_vcpu_cache;
 static struct preempt_ops kvm_preempt_ops;
+static DEFINE_PER_CPU(struct kvm_vcpu *, kvm_running_vcpu);	/* loaded here now */
 
 static struct file_operations kvm_chardev_ops;
 static struct file_operations kvm_vm_fops;
@@ -69,289 +60,6 @@ static struct miscdevice kvm_dev = {
 	.fops = &kvm_chardev_ops,
 	.mode = 0660,
 };
-
-/* ---- virtualization on and off, CPU by CPU ---- */
-
-/* Runs on the CPU in question, with interrupts off. */
-static int hardware_enable_nolock(void)
-{
-	int r;
-
-	if (__this_cpu_read(hardware_enabled))
-		return 0;
-	r = kvm_x86_ops.hardware_enable();
-	if (!r)
-		__this_cpu_write(hardware_enabled, true);
-	return r;
-}
-
-static void hardware_disable_nolock(void *unused)
-{
-	if (!__this_cpu_read(hardware_enabled))
-		return;
-	kvm_drop_user_return_msrs();
-	kvm_x86_ops.hardware_disable();
-	__this_cpu_write(hardware_enabled, false);
-}
-
-static void hardware_enable_ipi(void *failed)
-{
-	int r = hardware_enable_nolock();
-
-	if (r)
-		atomic_set(failed, r);
-}
-
-/* A module that is loaded has a directory in sysfs. */
-static bool module_is_loaded(const char *module)
-{
-	struct path path;
-	char name[64];
-
-	snprintf(name, sizeof(name), "/sys/module/%s", module);
-	if (kern_path(name, LOOKUP_FOLLOW, &path))
-		return false;
-	path_put(&path);
-	return true;
-}
-
-/*
- * Somebody else has virtualization on.  The kernel keeps no record of who, but
- * there are only so many candidates.
- */
-static void report_likely_owner(void)
-{
-	static const char * const candidates[] = { "kvm_intel", "kvm_amd", "vboxdrv", "vmmon" };
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(candidates); i++) {
-		if (!module_is_loaded(candidates[i]))
-			continue;
-		pr_warn_ratelimited("the CPU's virtualization is in use by something else; likely owner: %s (stop its VMs, or unload it)\n",
-				    candidates[i]);
-		return;
-	}
-	pr_warn_ratelimited("the CPU's virtualization is in use by something else; no known owner is loaded\n");
-}
-
-/*
- * A crash stops the CPUs by NMI, wherever they are, and then wants virtualization
- * off: the crash kernel's first write to CR4 would fault with it on.  The kernel
- * has room for one callback, and warns of a second.  A stock vendor module that is
- * loaded wants that room; its callback does for us as well, for it looks at
- * CR4.VMXE, not at who set it.  So ours is registered while there are VMs and
- * no such module, and makes way when one is loaded.  Both flags: kvm_lock.
- */
-static bool emergency_registered;
-static bool stock_vendor_loaded;
-
-static bool is_stock_vendor(const char *module)
-{
-	return !strcmp(module, "kvm_intel") || !strcmp(module, "kvm_amd");
-}
-
-static void kvm_register_emergency_callback(void)
-{
-#ifdef MINIKVM_HAVE_EMERGENCY_CALLBACK
-	if (stock_vendor_loaded)
-		return;
-	cpu_emergency_register_virt_callback(kvm_x86_ops.emergency_disable);
-	emergency_registered = true;
-#endif
-}
-
-static void kvm_unregister_emergency_callback(void)
-{
-#ifdef MINIKVM_HAVE_EMERGENCY_CALLBACK
-	if (emergency_registered)
-		cpu_emergency_unregister_virt_callback(kvm_x86_ops.emergency_disable);
-	emergency_registered = false;
-#endif
-}
-
-/* "Coming" is before the module's init function runs, "going" also if that fails. */
-static int kvm_module_event(struct notifier_block *nb, unsigned long state, void *data)
-{
-	struct module *module = data;
-
-	if (!is_stock_vendor(module->name))
-		return NOTIFY_DONE;
-	mutex_lock(&kvm_lock);
-	if (state == MODULE_STATE_COMING) {
-		stock_vendor_loaded = true;
-		kvm_unregister_emergency_callback();
-	} else if (state == MODULE_STATE_GOING) {
-		stock_vendor_loaded = false;
-	}
-	mutex_unlock(&kvm_lock);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block kvm_module_notifier = {
-	.notifier_call = kvm_module_event,
-};
-
-/* From now on we know; a module that was loaded before shows in sysfs. */
-static int kvm_watch_stock_vendors(void)
-{
-	int r = register_module_notifier(&kvm_module_notifier);
-
-	if (r)
-		return r;
-	mutex_lock(&kvm_lock);
-	stock_vendor_loaded = module_is_loaded("kvm_intel") || module_is_loaded("kvm_amd");
-	mutex_unlock(&kvm_lock);
-	return 0;
-}
-
-/* One more VM: the first switches every CPU. */
-static int hardware_enable_all(void)
-{
-	atomic_t failed = ATOMIC_INIT(0);
-	int r;
-
-	cpus_read_lock();
-	mutex_lock(&kvm_lock);
-	if (kvm_usage_count++ == 0) {
-		on_each_cpu(hardware_enable_ipi, &failed, 1);
-		if (atomic_read(&failed)) {
-			on_each_cpu(hardware_disable_nolock, NULL, 1);
-			kvm_usage_count--;
-		} else {
-			kvm_register_emergency_callback();
-		}
-	}
-	mutex_unlock(&kvm_lock);
-	cpus_read_unlock();
-
-	r = atomic_read(&failed);
-	if (r == -EBUSY)
-		report_likely_owner();
-	return r;
-}
-
-static void hardware_disable_all(void)
-{
-	cpus_read_lock();
-	mutex_lock(&kvm_lock);
-	if (--kvm_usage_count == 0) {
-		kvm_unregister_emergency_callback();
-		on_each_cpu(hardware_disable_nolock, NULL, 1);
-	}
-	mutex_unlock(&kvm_lock);
-	cpus_read_unlock();
-}
-
-static void check_compat_ipi(void *failed)
-{
-	int r = kvm_x86_ops.check_processor_compatibility();
-
-	if (r)
-		atomic_set(failed, r);
-}
-
-/*
- * A CPU comes up.  This state runs in the CPU's hotplug thread before user
- * tasks may run there; an error keeps the CPU offline.
- */
-static int kvm_online_cpu(unsigned int cpu)
-{
-	int r;
-
-	mutex_lock(&kvm_lock);
-	preempt_disable();
-	local_irq_disable();
-	r = kvm_x86_ops.check_processor_compatibility();
-	if (!r && kvm_usage_count)
-		r = hardware_enable_nolock();
-	local_irq_enable();
-	preempt_enable();
-	mutex_unlock(&kvm_lock);
-	if (r)
-		pr_warn("CPU %u stays offline: it cannot run the VMs that exist (%d)\n", cpu, r);
-	return r;
-}
-
-/*
- * A CPU goes down.  It must not lose VMX while a vCPU's thread can still be
- * scheduled on it, and dynamic hotplug states come too early for that: tasks
- * leave the CPU only after them.  The states of the "starting" section run in
- * the CPU's last moments, interrupts off, all tasks gone; but they are a fixed
- * list.  KVM's own belongs to kvm.ko.  So this borrows one that an x86 kernel
- * never uses.
- */
-#define CPUHP_AP_MINIKVM_DYING	CPUHP_AP_ARM_XEN_STARTING
-
-static int kvm_dying_cpu(unsigned int cpu)
-{
-	hardware_disable_nolock(NULL);
-	return 0;
-}
-
-static int kvm_hotplug_init(void)
-{
-	int r;
-
-	r = cpuhp_setup_state_nocalls(CPUHP_AP_MINIKVM_DYING, "minikvm:dying", NULL,
-				      kvm_dying_cpu);
-	if (r)
-		return r;
-	r = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "minikvm:online", kvm_online_cpu, NULL);
-	if (r < 0) {
-		cpuhp_remove_state_nocalls(CPUHP_AP_MINIKVM_DYING);
-		return r;
-	}
-	kvm_online_state = r;
-	return 0;
-}
-
-static void kvm_hotplug_exit(void)
-{
-	cpuhp_remove_state_nocalls(kvm_online_state);
-	cpuhp_remove_state_nocalls(CPUHP_AP_MINIKVM_DYING);
-}
-
-/*
- * Reboot and kexec: firmware and the next kernel expect VMX off, and an INIT
- * signal is blocked while it is on (SDM 24.8).  VMs that still run are told to
- * stop; a thread that is between two VMX instructions at this moment is caught
- * by their exception-table entries.
- */
-static int kvm_reboot(struct notifier_block *nb, unsigned long val, void *v)
-{
-	struct kvm *kvm;
-
-	mutex_lock(&kvm_lock);
-	list_for_each_entry(kvm, &vm_list, vm_list)
-		kvm_vm_dead(kvm);
-	on_each_cpu(hardware_disable_nolock, NULL, 1);
-	mutex_unlock(&kvm_lock);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block kvm_reboot_notifier = {
-	.notifier_call = kvm_reboot,
-};
-
-/*
- * Suspend: all CPUs but this one are offline already, tasks are frozen and
- * interrupts off.  VMX state does not survive the sleep; the VMCSs were
- * written to memory by hardware_disable().
- */
-static int kvm_suspend(SYSCORE_ARG)
-{
-	if (kvm_usage_count)
-		hardware_disable_nolock(NULL);
-	return 0;
-}
-
-static void kvm_resume(SYSCORE_ARG)
-{
-	if (kvm_usage_count && hardware_enable_nolock())
-		pr_err("virtualization could not be switched on again after suspend\n");
-}
-
-DEFINE_MINIKVM_SYSCORE(kvm_syscore, kvm_suspend, kvm_resume, NULL);
 
 /* ---- module life ---- */
 
@@ -377,14 +85,6 @@ static void kvm_free_kick_masks(void)
 
 static void kvm_sched_in(struct preempt_notifier *pn, int cpu);
 static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next);
-
-static int kvm_check_all_cpus(void)
-{
-	atomic_t failed = ATOMIC_INIT(0);
-
-	on_each_cpu(check_compat_ipi, &failed, 1);
-	return atomic_read(&failed);
-}
 
 /**
  * kvm_init() - bring the generic core to life for a vendor module
@@ -422,15 +122,9 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int
 	r = kvm_async_pf_init();
 	if (r)
 		goto err_async_pf;
-	r = kvm_hotplug_init();
+	r = kvm_hardware_init();
 	if (r)
-		goto err_hotplug;
-	r = register_reboot_notifier(&kvm_reboot_notifier);
-	if (r)
-		goto err_reboot;
-	r = kvm_watch_stock_vendors();
-	if (r)
-		goto err_watch;
+		goto err_hardware;
 
 	/* get/set ioctls copy to and from arch (CPUID, XSAVE, ...), nothing else. */
 	kvm_vcpu_cache = kmem_cache_create_usercopy("minikvm_vcpu", vcpu_size, vcpu_align,
@@ -448,7 +142,6 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int
 	/* VMs can exist as soon as the device does: what they need comes first. */
 	kvm_preempt_ops.sched_in = kvm_sched_in;
 	kvm_preempt_ops.sched_out = kvm_sched_out;
-	minikvm_register_syscore(&kvm_syscore);
 	kvm_init_debug();
 	r = misc_register(&kvm_dev);
 	if (r) {
@@ -459,15 +152,10 @@ int kvm_init(const struct kvm_x86_ops *ops, unsigned int vcpu_size, unsigned int
 
 err_misc:
 	kvm_exit_debug();
-	minikvm_unregister_syscore(&kvm_syscore);
 	kmem_cache_destroy(kvm_vcpu_cache);
 err_cache:
-	unregister_module_notifier(&kvm_module_notifier);
-err_watch:
-	unregister_reboot_notifier(&kvm_reboot_notifier);
-err_reboot:
-	kvm_hotplug_exit();
-err_hotplug:
+	kvm_hardware_exit();
+err_hardware:
 	kvm_async_pf_exit();
 err_async_pf:
 	kvm_irqfd_exit();
@@ -490,11 +178,8 @@ void kvm_exit(void)
 {
 	misc_deregister(&kvm_dev);
 	kvm_exit_debug();
-	minikvm_unregister_syscore(&kvm_syscore);
 	kmem_cache_destroy(kvm_vcpu_cache);
-	unregister_module_notifier(&kvm_module_notifier);
-	unregister_reboot_notifier(&kvm_reboot_notifier);
-	kvm_hotplug_exit();
+	kvm_hardware_exit();
 	kvm_async_pf_exit();
 	kvm_irqfd_exit();
 	kvm_arch_hardware_unsetup();
@@ -562,7 +247,7 @@ static struct kvm *kvm_create_vm(unsigned long type)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&kvm->lock);
 	mutex_init(&kvm->slots_lock);
-	spin_lock_init(&kvm->mmu_lock);
+	rwlock_init(&kvm->mmu_lock);
 	INIT_LIST_HEAD(&kvm->vm_list);
 	xa_init(&kvm->vcpu_array);
 	refcount_set(&kvm->users_count, 1);
@@ -715,14 +400,10 @@ static bool kvm_wrong_mm_or_dead(struct kvm *kvm)
 
 static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id);
 
-/* Capabilities that any architecture has; the others are x86.c's. */
-static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
+static int kvm_enable_manual_protect(struct kvm *kvm, const struct kvm_enable_cap *cap)
 {
 	const u64 dirty_log_bits = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
 				   KVM_DIRTY_LOG_INITIALLY_SET;
-
-	if (cap->cap != KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
-		return kvm_arch_vm_ioctl_enable_cap(kvm, cap);
 
 	if (cap->flags || (cap->args[0] & ~dirty_log_bits))
 		return -EINVAL;
@@ -733,6 +414,20 @@ static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
 	kvm->manual_dirty_log_protect = cap->args[0];
 	mutex_unlock(&kvm->slots_lock);
 	return 0;
+}
+
+/* Capabilities that any architecture has; the others are x86.c's. */
+static int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
+{
+	switch (cap->cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return kvm_enable_manual_protect(kvm, cap);
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return kvm_dirty_ring_enable(kvm, cap->args[0]);
+	default:
+		return kvm_arch_vm_ioctl_enable_cap(kvm, cap);
+	}
 }
 
 static long kvm_vm_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
@@ -778,6 +473,8 @@ static long kvm_vm_ioctl(struct file *filp, unsigned int ioctl, unsigned long ar
 		if (copy_from_user(&u.clear, argp, sizeof(u.clear)))
 			return -EFAULT;
 		return kvm_vm_ioctl_clear_dirty_log(kvm, &u.clear);
+	case KVM_RESET_DIRTY_RINGS:
+		return kvm_vm_ioctl_reset_dirty_rings(kvm);
 	default:
 		return kvm_arch_vm_ioctl(kvm, ioctl, arg);
 	}
@@ -873,6 +570,7 @@ static struct kvm_vcpu *kvm_alloc_vcpu(struct kvm *kvm, u32 id)
 static void kvm_free_vcpu(struct kvm_vcpu *vcpu)
 {
 	put_pid(rcu_dereference_protected(vcpu->pid, true));
+	kvm_dirty_ring_destroy(vcpu);
 	free_pages_exact(vcpu->run, KVM_VCPU_OWN_PAGES * PAGE_SIZE);
 	kmem_cache_free(kvm_vcpu_cache, vcpu);
 }
@@ -959,9 +657,12 @@ static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id)
 	vcpu = kvm_alloc_vcpu(kvm, id);
 	if (!vcpu)
 		goto err_alloc;
+	r = kvm_dirty_ring_create(vcpu);
+	if (r)
+		goto err_ring;
 	r = kvm_arch_vcpu_create(vcpu);
 	if (r)
-		goto err_arch;
+		goto err_ring;
 
 	mutex_lock(&kvm->lock);
 	r = kvm_publish_vcpu(kvm, vcpu);
@@ -970,7 +671,7 @@ static int kvm_vm_ioctl_create_vcpu(struct kvm *kvm, unsigned long id)
 		return r;
 
 	kvm_arch_vcpu_destroy(vcpu);
-err_arch:
+err_ring:
 	kvm_free_vcpu(vcpu);
 err_alloc:
 	mutex_lock(&kvm->lock);
@@ -997,6 +698,8 @@ static vm_fault_t kvm_vcpu_fault(struct vm_fault *vmf)
 	else if (vmf->pgoff == KVM_COALESCED_PAGE_OFFSET)
 		vmf->page = virt_to_page(vcpu->kvm->coalesced_mmio_ring);
 	else
+		vmf->page = kvm_dirty_ring_page(vcpu, vmf->pgoff);
+	if (!vmf->page)
 		return VM_FAULT_SIGBUS;
 	get_page(vmf->page);
 	return 0;
@@ -1006,8 +709,14 @@ static const struct vm_operations_struct kvm_vcpu_vm_ops = {
 	.fault = kvm_vcpu_fault,
 };
 
+/* A private ring would be a copy that the vCPU does not see; and a ring is no code. */
 static int kvm_vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct kvm_vcpu *vcpu = file->private_data;
+
+	if (kvm_dirty_ring_overlaps(vcpu->kvm, vma->vm_pgoff, vma_pages(vma)) &&
+	    (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC)))
+		return -EINVAL;
 	vma->vm_ops = &kvm_vcpu_vm_ops;
 	return 0;
 }
@@ -1133,6 +842,7 @@ void vcpu_load(struct kvm_vcpu *vcpu)
 {
 	int cpu = get_cpu();
 
+	__this_cpu_write(kvm_running_vcpu, vcpu);
 	preempt_notifier_register(&vcpu->preempt_notifier);
 	kvm_arch_vcpu_load(vcpu, cpu);
 	put_cpu();
@@ -1147,7 +857,26 @@ void vcpu_put(struct kvm_vcpu *vcpu)
 	preempt_disable();
 	kvm_arch_vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->preempt_notifier);
+	__this_cpu_write(kvm_running_vcpu, NULL);
 	preempt_enable();
+}
+
+/**
+ * kvm_get_running_vcpu() - which vCPU this thread has loaded
+ *
+ * Any context but interrupts.  The answer stays true until the thread itself changes
+ * that: the scheduler takes the vCPU along to another CPU.
+ *
+ * Return: the vCPU, or NULL.
+ */
+struct kvm_vcpu *kvm_get_running_vcpu(void)
+{
+	struct kvm_vcpu *vcpu;
+
+	preempt_disable();
+	vcpu = __this_cpu_read(kvm_running_vcpu);
+	preempt_enable();
+	return vcpu;
 }
 
 static void kvm_sched_in(struct preempt_notifier *pn, int cpu)
@@ -1155,6 +884,7 @@ static void kvm_sched_in(struct preempt_notifier *pn, int cpu)
 	struct kvm_vcpu *vcpu = container_of(pn, struct kvm_vcpu, preempt_notifier);
 
 	WRITE_ONCE(vcpu->preempted, false);
+	__this_cpu_write(kvm_running_vcpu, vcpu);
 	kvm_arch_vcpu_load(vcpu, cpu);
 }
 
@@ -1166,6 +896,7 @@ static void kvm_sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	if (task_is_running(current))
 		WRITE_ONCE(vcpu->preempted, true);
 	kvm_arch_vcpu_put(vcpu);
+	__this_cpu_write(kvm_running_vcpu, NULL);
 }
 
 /* ---- a guest that spins ---- */
@@ -1284,27 +1015,25 @@ static void ack_kick(void *unused)
 {
 }
 
-/**
- * kvm_make_all_cpus_request() - ask all vCPUs of a VM, and wait till none is
- *	in the guest that has not seen it
- * @kvm: the VM
- * @req: the request
- *
- * Spinlocks may be held, interrupts must be on.  A vCPU that enters the guest
- * after this returns has dealt with the request.
+/*
+ * Ask all vCPUs, if @req is a request and not NO_REQUEST; wait till none is in the guest
+ * that was there before.  Returns how many CPUs had to be interrupted.
  */
-void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req)
+#define NO_REQUEST	-1
+
+static int kick_all_cpus(struct kvm *kvm, int req)
 {
 	struct kvm_vcpu *vcpu;
 	struct cpumask *cpus;
 	unsigned long idx;
-	int cpu, me;
+	int cpu, me, n;
 
 	me = get_cpu();
 	cpus = this_cpu_cpumask_var_ptr(cpu_kick_mask);
 	cpumask_clear(cpus);
 	kvm_for_each_vcpu(idx, vcpu, kvm) {
-		kvm_make_request(req, vcpu);
+		if (req != NO_REQUEST)
+			kvm_make_request(req, vcpu);
 		/* EXITING counts: that vCPU was kicked, but may not be out yet. */
 		if (kvm_vcpu_exiting_guest_mode(vcpu) == OUTSIDE_GUEST_MODE)
 			continue;
@@ -1313,20 +1042,55 @@ void kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req)
 			__cpumask_set_cpu(cpu, cpus);
 	}
 	/* The answer to the call is given outside the guest: that is the wait. */
-	if (!cpumask_empty(cpus))
+	n = cpumask_weight(cpus);
+	if (n)
 		smp_call_function_many(cpus, ack_kick, NULL, true);
 	put_cpu();
+	return n;
+}
+
+/**
+ * kvm_make_all_cpus_request() - ask all vCPUs of a VM, and wait till none is
+ *	in the guest that has not seen it
+ * @kvm: the VM
+ * @req: the request
+ *
+ * Context: spinlocks may be held, interrupts must be on.  A vCPU that enters the
+ * guest after this returns has dealt with the request.
+ * Return: how many CPUs were interrupted: those that had a vCPU in the guest.
+ */
+int kvm_make_all_cpus_request(struct kvm *kvm, enum kvm_request req)
+{
+	return kick_all_cpus(kvm, req);
+}
+
+/**
+ * kvm_kick_out_of_guest() - each vCPU that is in the guest has left it when this returns
+ * @kvm: the VM
+ *
+ * It may be there again.  But what hardware tells at an exit only, the vCPU has seen.
+ *
+ * Context: as kvm_make_all_cpus_request().
+ */
+void kvm_kick_out_of_guest(struct kvm *kvm)
+{
+	kick_all_cpus(kvm, NO_REQUEST);
 }
 
 /**
  * kvm_flush_remote_tlbs() - no vCPU uses a translation that is gone from the EPT
  * @kvm: the VM; its mmu_lock may be held
  *
- * mmu.c says when this is needed.
+ * tdp_mmu.c says when this is needed.  Only CPUs that have a vCPU in the guest are
+ * interrupted; the others flush before they enter.
  */
 void kvm_flush_remote_tlbs(struct kvm *kvm)
 {
+	int n = kvm_make_all_cpus_request(kvm, KVM_REQ_TLB_FLUSH);
+
 	atomic64_inc(&kvm->stat.remote_tlb_flush_requests);
-	kvm_make_all_cpus_request(kvm, KVM_REQ_TLB_FLUSH);
+	if (!n)
+		return;
 	atomic64_inc(&kvm->stat.remote_tlb_flush);
+	atomic64_add(n, &kvm->stat.remote_tlb_flush_ipis);
 }

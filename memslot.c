@@ -51,40 +51,19 @@
  * only allocations are the maple tree's own nodes (256 bytes); they are made
  * with __GFP_NOFAIL.
  *
- * The dirty log.  With KVM_MEM_LOG_DIRTY_PAGES a slot has a bitmap of the pages
- * that were written since the VMM last asked.  Two writers set bits:
+ * What was written to, dirty_log.c knows; how software reads and writes guest
+ * memory is in guest_mem.c.
  *
- *	mmu.c, when it makes an EPT entry writable, in the same critical section
- *		of mmu_lock;
- *	kvm_write_guest() and friends, after they have written.
+ * Locks: kvm->slots_lock around every change; kvm->srcu to read; kvm->mmu_lock
+ * for the hva tree and EPT entries.
  *
- * One reader takes them: under mmu_lock it fetches and clears a word and makes
- * the entries of its pages read-only, flushes the TLBs, and only then gives the
- * word to the VMM.  So no write is ever missed:
- *
- *	a guest's write needs a writable entry.  That entry was made in a section
- *	before the reader's: the bit was set, so the reader reports it, and the
- *	flush ends the writes before the VMM copies the page; or in a section
- *	after the reader's: then the bit is there for the next time.
- *	A write by software sets its bit after the data: if the reader comes in
- *	between, it is reported the next time.
- *
- * KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 splits the two halves: KVM_GET_DIRTY_LOG
- * copies only, KVM_CLEAR_DIRTY_LOG clears and protects, a piece at a time.
- *
- * Locks: kvm->slots_lock around every change and the dirty log calls; kvm->srcu
- * to read; kvm->mmu_lock for the hva tree, EPT entries and the fetching of dirty
- * words.
- *
- * Left out: the dirty ring, guest_memfd (so KVM_SET_USER_MEMORY_REGION2 does what the
+ * Left out: guest_memfd (so KVM_SET_USER_MEMORY_REGION2 does what the
  * first one does), KVM_MEM_USERFAULT.
  */
 #include <linux/bitmap.h>
-#include <linux/cache.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 
 #include "kvm_host.h"
 
@@ -143,11 +122,17 @@ struct kvm_memory_slot *id_to_memslot(struct kvm_memslots *slots, int id)
 	return xa_load(&slots->by_id, id);
 }
 
-/*
- * Take apart the slot number of an ioctl: address space and number in it.
+/**
+ * kvm_slot_number() - take apart the slot number of an ioctl
+ * @slot: the number that userspace gave
+ * @as_id: where the address space goes
+ * @id: where the slot's number in it goes
+ *
  * Userspace has no business with numbers from KVM_USER_MEM_SLOTS on.
+ *
+ * Return: 0, or -EINVAL if there cannot be such a slot.
  */
-static int slot_number(u32 slot, int *as_id, int *id)
+int kvm_slot_number(u32 slot, int *as_id, int *id)
 {
 	*as_id = slot >> 16;
 	*id = (u16)slot;
@@ -187,21 +172,30 @@ static void memslot_track_hva(struct kvm *kvm, struct kvm_memslots *slots,
 	slot->hva_node.start = slot->userspace_addr;
 	slot->hva_node.last = slot->userspace_addr + (slot->npages << PAGE_SHIFT) - 1;
 
-	spin_lock(&kvm->mmu_lock);
+	write_lock(&kvm->mmu_lock);
 	interval_tree_insert(&slot->hva_node, &slots->hva_tree);
-	spin_unlock(&kvm->mmu_lock);
+	write_unlock(&kvm->mmu_lock);
 }
 
 static void memslot_untrack_hva(struct kvm *kvm, struct kvm_memslots *slots,
 				struct kvm_memory_slot *slot)
 {
-	spin_lock(&kvm->mmu_lock);
+	write_lock(&kvm->mmu_lock);
 	interval_tree_remove(&slot->hva_node, &slots->hva_tree);
-	spin_unlock(&kvm->mmu_lock);
+	write_unlock(&kvm->mmu_lock);
 }
 
-static void memslot_free(struct kvm_memory_slot *slot, const struct kvm_memory_slot *heir)
+/* Slots that keep a log, counted from before they can be found until they cannot any more. */
+static void memslot_count_logging(struct kvm *kvm, const struct kvm_memory_slot *slot, int n)
 {
+	if (kvm_slot_dirty_track_enabled(slot))
+		WRITE_ONCE(kvm->nr_slots_logging, kvm->nr_slots_logging + n);
+}
+
+static void memslot_free(struct kvm *kvm, struct kvm_memory_slot *slot,
+			 const struct kvm_memory_slot *heir)
+{
+	memslot_count_logging(kvm, slot, -1);
 	if (slot->dirty_bitmap && (!heir || heir->dirty_bitmap != slot->dirty_bitmap))
 		kvfree(slot->dirty_bitmap);
 	kfree(slot);
@@ -249,7 +243,7 @@ static void memslot_delete(struct kvm *kvm, struct kvm_memslots *slots,
 	kvm_mmu_zap_memslot(kvm, old);
 	memslot_untrack_hva(kvm, slots, old);
 	kvm->nr_slot_pages -= old->npages;
-	memslot_free(old, NULL);
+	memslot_free(kvm, old, NULL);
 }
 
 static void memslot_move(struct kvm *kvm, struct kvm_memslots *slots,
@@ -263,7 +257,7 @@ static void memslot_move(struct kvm *kvm, struct kvm_memslots *slots,
 	/* Takes no memory: there is an entry with this id. */
 	xa_store(&slots->by_id, new->id, new, GFP_KERNEL);
 	memslot_publish(slots, new, GFP_SLOT_NOFAIL);
-	memslot_free(old, new);
+	memslot_free(kvm, old, new);
 }
 
 /* The only flag that can change is KVM_MEM_LOG_DIRTY_PAGES. */
@@ -285,15 +279,15 @@ static int memslot_change_flags(struct kvm *kvm, struct kvm_memslots *slots,
 	/*
 	 * Every fault now sees the new slot.  Logging begins with read-only
 	 * entries; or, if all pages count as dirty to begin with, they are made
-	 * so as KVM_CLEAR_DIRTY_LOG clears them.  When it ends, small entries go
-	 * so that faults can make large ones again.
+	 * so as KVM_CLEAR_DIRTY_LOG clears them.  When it ends, small entries go where
+	 * faults can make large ones again.
 	 */
-	if (!new->dirty_bitmap)
-		kvm_mmu_zap_memslot(kvm, new);
+	if (!kvm_slot_dirty_track_enabled(new))
+		kvm_mmu_recover_huge_pages(kvm, new);
 	else if (!all_dirty)
 		kvm_mmu_write_protect_memslot(kvm, new);
 
-	memslot_free(old, new);
+	memslot_free(kvm, old, new);
 	return 0;
 }
 
@@ -310,7 +304,7 @@ static int memslot_alloc_dirty_bitmap(struct kvm_memory_slot *slot, bool all_dir
 
 /* A slot as @mem wants it, not yet to be found anywhere; or NULL. */
 static struct kvm_memory_slot *
-memslot_alloc(const struct kvm_userspace_memory_region *mem, int as_id, int id,
+memslot_alloc(struct kvm *kvm, const struct kvm_userspace_memory_region *mem, int as_id, int id,
 	      const struct kvm_memory_slot *old, bool all_dirty)
 {
 	struct kvm_memory_slot *new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
@@ -324,7 +318,7 @@ memslot_alloc(const struct kvm_userspace_memory_region *mem, int as_id, int id,
 	new->userspace_addr = mem->userspace_addr;
 	new->flags = mem->flags;
 
-	if (!(new->flags & KVM_MEM_LOG_DIRTY_PAGES))
+	if (!kvm_slot_dirty_track_enabled(new) || READ_ONCE(kvm->dirty_ring_size))
 		return new;
 	/* A slot that moves takes its log along. */
 	if (old && old->dirty_bitmap) {
@@ -399,7 +393,7 @@ int __kvm_set_memory_region(struct kvm *kvm, const struct kvm_userspace_memory_r
 
 	lockdep_assert_held(&kvm->slots_lock);
 
-	if (slot_number(mem->slot, &as_id, &id) || check_region(mem))
+	if (kvm_slot_number(mem->slot, &as_id, &id) || check_region(mem))
 		return -EINVAL;
 	slots = &kvm->slots[as_id];
 	old = id_to_memslot(slots, id);
@@ -423,11 +417,13 @@ int __kvm_set_memory_region(struct kvm *kvm, const struct kvm_userspace_memory_r
 		return -EINVAL;
 	}
 
-	/* Looked at once: KVM_ENABLE_CAP does not wait for us. */
-	all_dirty = READ_ONCE(kvm->manual_dirty_log_protect) & KVM_DIRTY_LOG_INITIALLY_SET;
-	new = memslot_alloc(mem, as_id, id, old, all_dirty);
+	/* Looked at once: KVM_ENABLE_CAP does not wait for us.  Rings begin empty. */
+	all_dirty = !READ_ONCE(kvm->dirty_ring_size) &&
+		    (READ_ONCE(kvm->manual_dirty_log_protect) & KVM_DIRTY_LOG_INITIALLY_SET);
+	new = memslot_alloc(kvm, mem, as_id, id, old, all_dirty);
 	if (!new)
 		return -ENOMEM;
+	memslot_count_logging(kvm, new, 1);
 	if (memslot_overlaps(slots, new, old)) {
 		r = -EEXIST;
 	} else if (!old) {
@@ -439,7 +435,7 @@ int __kvm_set_memory_region(struct kvm *kvm, const struct kvm_userspace_memory_r
 		r = memslot_change_flags(kvm, slots, old, new, all_dirty);
 	}
 	if (r)
-		memslot_free(new, old);
+		memslot_free(kvm, new, old);
 	else if (mem->guest_phys_addr <= APIC_DEFAULT_PHYS_BASE &&
 		 APIC_DEFAULT_PHYS_BASE - mem->guest_phys_addr < mem->memory_size)
 		kvm_mmu_drop_apic_page(kvm);	/* the slot is there now */
@@ -460,365 +456,6 @@ int kvm_vm_ioctl_set_memory_region(struct kvm *kvm, struct kvm_userspace_memory_
 	mutex_lock(&kvm->slots_lock);
 	r = __kvm_set_memory_region(kvm, mem);
 	mutex_unlock(&kvm->slots_lock);
-	return r;
-}
-
-/* ---- the dirty log ---- */
-
-/**
- * mark_page_dirty_in_slot() - a page of the guest was or may now be written
- * @kvm: the VM
- * @slot: the page's slot, or NULL
- * @gfn: the page
- *
- * Context: kvm->srcu held.  Whoever lets the guest write calls it in the section
- * of mmu_lock that does so; whoever writes by himself calls it afterwards.
- */
-void mark_page_dirty_in_slot(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
-{
-	if (slot && slot->dirty_bitmap)
-		set_bit(gfn - slot->base_gfn, slot->dirty_bitmap);
-}
-
-/* The slot that a dirty log call is about. */
-static int log_slot(struct kvm *kvm, u32 number, struct kvm_memory_slot **slot)
-{
-	int as_id, id;
-
-	if (slot_number(number, &as_id, &id))
-		return -EINVAL;
-	*slot = id_to_memslot(&kvm->slots[as_id], id);
-	if (!*slot || !(*slot)->dirty_bitmap)
-		return -ENOENT;
-	return 0;
-}
-
-static atomic_long_t *log_word(struct kvm_memory_slot *slot, unsigned long word)
-{
-	return (atomic_long_t *)&slot->dirty_bitmap[word];
-}
-
-/*
- * Take words [first, first + n) of the log, as far as @words asks for them, and
- * make the pages read-only: see "no write is ever missed" above.  @words has
- * what was taken afterwards.  Between two words others may have mmu_lock; what
- * was protected till then has been flushed.
- */
-static void take_dirty_words(struct kvm *kvm, struct kvm_memory_slot *slot,
-			     unsigned long first, unsigned long n, unsigned long *words)
-{
-	bool flush = false;
-	unsigned long i;
-	gfn_t gfn;
-
-	spin_lock(&kvm->mmu_lock);
-	for (i = 0; i < n; i++) {
-		words[i] &= READ_ONCE(slot->dirty_bitmap[first + i]);
-		if (words[i]) {
-			gfn = slot->base_gfn + (first + i) * BITS_PER_LONG;
-			words[i] &= atomic_long_fetch_andnot(words[i],
-							     log_word(slot, first + i));
-			flush |= kvm_mmu_write_protect_masked(kvm, slot, gfn, words[i]);
-		}
-		if (!need_resched() && !spin_needbreak(&kvm->mmu_lock))
-			continue;
-		if (flush)
-			kvm_flush_remote_tlbs(kvm);
-		flush = false;
-		cond_resched_lock(&kvm->mmu_lock);
-	}
-	if (flush)
-		kvm_flush_remote_tlbs(kvm);
-	spin_unlock(&kvm->mmu_lock);
-}
-
-/* The VMM could not be told: the pages are still dirty. */
-static void give_back_dirty_words(struct kvm_memory_slot *slot, unsigned long n,
-				  const unsigned long *words)
-{
-	unsigned long i;
-
-	for (i = 0; i < n; i++)
-		if (words[i])
-			atomic_long_or(words[i], log_word(slot, i));
-}
-
-static int get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
-{
-	struct kvm_memory_slot *slot;
-	unsigned long n, *words;
-	int r;
-
-	r = log_slot(kvm, log->slot, &slot);
-	if (r)
-		return r;
-
-	n = BITS_TO_LONGS(slot->npages);
-	if (READ_ONCE(kvm->manual_dirty_log_protect))
-		return copy_to_user(log->dirty_bitmap, slot->dirty_bitmap,
-				    n * sizeof(long)) ? -EFAULT : 0;
-
-	words = kvmalloc_array(n, sizeof(long), GFP_KERNEL_ACCOUNT);
-	if (!words)
-		return -ENOMEM;
-	memset(words, 0xff, n * sizeof(long));
-	take_dirty_words(kvm, slot, 0, n, words);
-	if (copy_to_user(log->dirty_bitmap, words, n * sizeof(long))) {
-		give_back_dirty_words(slot, n, words);
-		r = -EFAULT;
-	}
-	kvfree(words);
-	return r;
-}
-
-/**
- * kvm_vm_ioctl_get_dirty_log() - KVM_GET_DIRTY_LOG
- * @kvm: the VM
- * @log: slot, and where its bitmap is to be copied
- *
- * Without KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 the log is empty afterwards.
- *
- * Return: 0; -EINVAL if there cannot be such a slot, -ENOENT if there is none or
- * it keeps no log, -EFAULT (the log is then as before), -ENOMEM.
- */
-int kvm_vm_ioctl_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
-{
-	int r;
-
-	mutex_lock(&kvm->slots_lock);
-	r = get_dirty_log(kvm, log);
-	mutex_unlock(&kvm->slots_lock);
-	return r;
-}
-
-static int clear_dirty_log(struct kvm *kvm, struct kvm_clear_dirty_log *log)
-{
-	struct kvm_memory_slot *slot;
-	unsigned long n, *words;
-	u64 rest;
-	int r;
-
-	/* Whole words only, except that the slot may end within the last one. */
-	if (log->first_page % BITS_PER_LONG)
-		return -EINVAL;
-	r = log_slot(kvm, log->slot, &slot);
-	if (r)
-		return r;
-	if (log->first_page > slot->npages)
-		return -EINVAL;
-	rest = slot->npages - log->first_page;
-	if (log->num_pages > rest ||
-	    (log->num_pages < rest && log->num_pages % BITS_PER_LONG))
-		return -EINVAL;
-
-	n = BITS_TO_LONGS(log->num_pages);
-	if (!n)
-		return 0;
-	words = kvmalloc_array(n, sizeof(long), GFP_KERNEL_ACCOUNT);
-	if (!words)
-		return -ENOMEM;
-	if (copy_from_user(words, log->dirty_bitmap, n * sizeof(long)))
-		r = -EFAULT;
-	else
-		take_dirty_words(kvm, slot, log->first_page / BITS_PER_LONG, n, words);
-	kvfree(words);
-	return r;
-}
-
-/**
- * kvm_vm_ioctl_clear_dirty_log() - KVM_CLEAR_DIRTY_LOG
- * @kvm: the VM
- * @log: slot, range of pages, and a bitmap of those that are to be clean
- *
- * Return: 0; -EINVAL if there cannot be such a slot or the range is not in it or
- * not of whole words, -ENOENT if there is no such slot or it keeps no log,
- * -EFAULT (and nothing is cleared), -ENOMEM.
- */
-int kvm_vm_ioctl_clear_dirty_log(struct kvm *kvm, struct kvm_clear_dirty_log *log)
-{
-	int r;
-
-	mutex_lock(&kvm->slots_lock);
-	r = clear_dirty_log(kvm, log);
-	mutex_unlock(&kvm->slots_lock);
-	return r;
-}
-
-/* ---- guest memory, for software ---- */
-
-/*
- * Where the VMM has guest-physical address @gpa; NULL if nowhere, or if it is to
- * be written and may not be.
- */
-static void __user *gpa_to_user(struct kvm *kvm, gpa_t gpa, bool write,
-				struct kvm_memory_slot **slot)
-{
-	*slot = gfn_to_memslot(kvm, gpa_to_gfn(gpa));
-	if (!*slot || (write && ((*slot)->flags & KVM_MEM_READONLY)))
-		return NULL;
-	return (void __user *)(gfn_to_hva_memslot(*slot, gpa_to_gfn(gpa)) +
-			       offset_in_page(gpa));
-}
-
-/* How much of @len bytes at @gpa is in the first page. */
-static unsigned long in_first_page(gpa_t gpa, unsigned long len)
-{
-	return min_t(unsigned long, len, PAGE_SIZE - offset_in_page(gpa));
-}
-
-/**
- * kvm_read_guest() - copy from guest memory
- * @kvm: the VM
- * @gpa: guest-physical address
- * @data: where to
- * @len: bytes; may cross pages and slots
- *
- * Context: kvm->srcu held, the VMM's process, may sleep.
- * Return: 0, or -EFAULT if some of it is in no slot or the VMM has unmapped it.
- */
-int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *data, unsigned long len)
-{
-	struct kvm_memory_slot *slot;
-	const void __user *from;
-	unsigned long n;
-
-	for (; len; len -= n, gpa += n, data += n) {
-		n = in_first_page(gpa, len);
-		from = gpa_to_user(kvm, gpa, false, &slot);
-		if (!from || copy_from_user(data, from, n))
-			return -EFAULT;
-	}
-	return 0;
-}
-EXPORT_SYMBOL_GPL(kvm_read_guest);
-
-/**
- * kvm_write_guest() - copy to guest memory
- * @kvm: the VM
- * @gpa: guest-physical address
- * @data: where from
- * @len: bytes; may cross pages and slots
- *
- * The pages are dirty afterwards, even one that could be written only in part.
- *
- * Context: kvm->srcu held, the VMM's process, may sleep.
- * Return: 0, or -EFAULT if some of it is in no slot or a read-only one, or the
- * VMM has unmapped it; what comes before has been written then.
- */
-int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *data, unsigned long len)
-{
-	struct kvm_memory_slot *slot;
-	unsigned long n, left;
-	void __user *to;
-
-	for (; len; len -= n, gpa += n, data += n) {
-		n = in_first_page(gpa, len);
-		to = gpa_to_user(kvm, gpa, true, &slot);
-		if (!to)
-			return -EFAULT;
-		left = copy_to_user(to, data, n);
-		mark_page_dirty_in_slot(kvm, slot, gpa_to_gfn(gpa));
-		if (left)
-			return -EFAULT;
-	}
-	return 0;
-}
-
-/**
- * kvm_put_guest_u32() - write 32 bits of guest memory so that nobody sees half of them
- * @kvm: the VM
- * @gpa: guest-physical address, aligned
- * @val: the value
- *
- * Context: kvm->srcu held, the VMM's process, may sleep.
- * Return: 0, or -EFAULT as kvm_write_guest().
- */
-int kvm_put_guest_u32(struct kvm *kvm, gpa_t gpa, u32 val)
-{
-	struct kvm_memory_slot *slot;
-	u32 __user *to = gpa_to_user(kvm, gpa, true, &slot);
-
-	if (!to || put_user(val, to))
-		return -EFAULT;
-	mark_page_dirty_in_slot(kvm, slot, gpa_to_gfn(gpa));
-	return 0;
-}
-
-/**
- * kvm_put_guest_u8_atomic() - write a byte of guest memory, if it is there
- * @kvm: the VM
- * @gpa: guest-physical address
- * @val: the value
- *
- * Context: kvm->srcu held, the VMM's process; may be called with preemption off.
- * Return: 0, or -EFAULT as kvm_write_guest(), and also if the page is not mapped now.
- */
-int kvm_put_guest_u8_atomic(struct kvm *kvm, gpa_t gpa, u8 val)
-{
-	struct kvm_memory_slot *slot;
-	u8 __user *to = gpa_to_user(kvm, gpa, true, &slot);
-	int r;
-
-	if (!to)
-		return -EFAULT;
-	pagefault_disable();
-	r = put_user(val, to);
-	pagefault_enable();
-	if (!r)
-		mark_page_dirty_in_slot(kvm, slot, gpa_to_gfn(gpa));
-	return r;
-}
-
-#define cmpxchg_user(type, ptr, old, new)				\
-	__try_cmpxchg_user((type __user *)(ptr), (type *)(old),	\
-			   *(const type *)(new), fault_##type)
-
-/**
- * kvm_cmpxchg_guest() - compare and exchange in guest memory, atomically
- * @kvm: the VM
- * @gpa: guest-physical address
- * @old: what is expected there; what was there, if it is something else
- * @new: what shall be there
- * @len: 1, 2, 4 or 8 bytes
- *
- * Operands that cross a cache line are refused: the host may forbid split locks
- * to itself, and doing it in two steps would break the promise.  So are those of
- * 16 bytes, for which the kernel has no access to user memory.
- *
- * Context: kvm->srcu held, the VMM's process, may sleep.
- * Return: 0: done; 1: something else was there; -EFAULT as kvm_write_guest();
- * -EOPNOTSUPP.
- */
-int kvm_cmpxchg_guest(struct kvm *kvm, gpa_t gpa, void *old, const void *new, unsigned int len)
-{
-	struct kvm_memory_slot *slot;
-	void __user *ptr;
-	int r;
-
-	if (!len || (gpa ^ (gpa + len - 1)) & ~(gpa_t)(L1_CACHE_BYTES - 1))
-		return -EOPNOTSUPP;
-	ptr = gpa_to_user(kvm, gpa, true, &slot);
-	if (!ptr)
-		return -EFAULT;
-
-	switch (len) {
-	case 1:
-		r = cmpxchg_user(u8, ptr, old, new);
-		break;
-	case 2:
-		r = cmpxchg_user(u16, ptr, old, new);
-		break;
-	case 4:
-		r = cmpxchg_user(u32, ptr, old, new);
-		break;
-	case 8:
-		r = cmpxchg_user(u64, ptr, old, new);
-		break;
-	default:
-		return -EOPNOTSUPP;
-	}
-	if (!r)
-		mark_page_dirty_in_slot(kvm, slot, gpa_to_gfn(gpa));
 	return r;
 }
 
@@ -844,7 +481,7 @@ void kvm_memslots_destroy(struct kvm *kvm)
 		struct kvm_memslots *slots = &kvm->slots[as];
 
 		xa_for_each(&slots->by_id, id, slot)
-			memslot_free(slot, NULL);
+			memslot_free(kvm, slot, NULL);
 		xa_destroy(&slots->by_id);
 		mt_clear_in_rcu(&slots->by_gfn);
 		mtree_destroy(&slots->by_gfn);

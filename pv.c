@@ -158,12 +158,8 @@ static void take_preempted_mark(struct kvm_vcpu *vcpu)
 	do {
 		r = kvm_cmpxchg_guest(vcpu->kvm, gpa, &old, &none, sizeof(old));
 	} while (r == 1);
-	if (r || !(old & KVM_VCPU_FLUSH_TLB))
-		return;
-	preempt_disable();
-	kvm_x86_ops.flush_tlb_guest(vcpu);
-	preempt_enable();
-	vcpu->stat.tlb_flush++;
+	if (!r && (old & KVM_VCPU_FLUSH_TLB))
+		kvm_flush_guest_tlb(vcpu);
 }
 
 /**

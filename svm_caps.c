@@ -50,6 +50,7 @@ static const struct kvm_tdp_format svm_npt_format = {
 	.leaf = _PAGE_PRESENT | _PAGE_USER,
 	.write = _PAGE_RW,
 	.accessed = _PAGE_ACCESSED,
+	.dirty = _PAGE_DIRTY,
 	.large = _PAGE_PSE,
 	.memtype_wb = 0,
 	.memtype_uc = _PAGE_PWT | _PAGE_PCD,

@@ -164,6 +164,7 @@ void svm_inject_exception(struct kvm_vcpu *vcpu)
 	svm_write_event(svm, type, ex->vector, is_soft_exception(ex->vector));
 }
 
+/* The window may be open still: behind STI a HLT's exit comes before the window's. */
 void svm_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
@@ -446,6 +447,8 @@ static int handle_npf(struct kvm_vcpu *vcpu)
 		access = KVM_FAULT_EXEC;
 	if (error & X86_PF_WRITE)
 		access = KVM_FAULT_WRITE;
+	if (error & X86_PF_PROT)
+		access |= KVM_FAULT_PRESENT;
 	if (error & SVM_NPF_FINAL)
 		access |= KVM_FAULT_GVA_UNKNOWN;
 	return kvm_mmu_page_fault(vcpu, control->exit_info_2, access);

@@ -13,7 +13,7 @@
  *	vmx_vcpu_run()		into the guest, out again, what was the reason?
  *
  * What an exit means is in vmx_exit.c, the guest's registers in vmx_state.c, its local
- * APIC in vmx_apic.c.
+ * APIC in vmx_apic.c, the log of its writes in vmx_pml.c.
  *
  * VMCS rules (SDM 25.1).  A VMCS is active on at most one CPU; it is current
  * there after VMPTRLD; VMCLEAR writes it back to memory so that another CPU may
@@ -389,6 +389,7 @@ static void vmx_init_execution_controls(struct vcpu_vmx *vmx)
 	}
 	if (secondary & SECONDARY_EXEC_TSC_SCALING)
 		vmcs_write64(TSC_MULTIPLIER, 1ull << kvm_caps.tsc_scaling_frac_bits);
+	vmx_pml_init_vmcs(vmx);
 }
 
 /* SDM 25.7 and 25.8: what exits and entries save and load. */
@@ -478,6 +479,9 @@ static int vmx_vcpu_create(struct kvm_vcpu *vcpu)
 	r = vmx_alloc_msr_bitmap(vmx);
 	if (r)
 		goto err_bitmap;
+	r = vmx_pml_create(vmx);
+	if (r)
+		goto err_pml;
 	vmx->vmcs = alloc_vmcs(numa_node_id(), GFP_KERNEL_ACCOUNT);
 	if (!vmx->vmcs) {
 		r = -ENOMEM;
@@ -488,6 +492,8 @@ static int vmx_vcpu_create(struct kvm_vcpu *vcpu)
 	return 0;
 
 err_vmcs:
+	vmx_pml_free(vmx);
+err_pml:
 	free_page((unsigned long)vmx->msr_bitmap);
 err_bitmap:
 	free_vpid(vmx->vpid);
@@ -500,6 +506,7 @@ static void vmx_vcpu_free(struct kvm_vcpu *vcpu)
 
 	vmx_clear(vmx);
 	free_vmcs(vmx->vmcs);
+	vmx_pml_free(vmx);
 	free_page((unsigned long)vmx->msr_bitmap);
 	free_vpid(vmx->vpid);
 }
@@ -676,12 +683,13 @@ static void vmx_flush_tlb_guest(struct kvm_vcpu *vcpu)
 		invvpid_context(vmx->vpid);
 }
 
-/* A new EPT root (SDM 25.6.11): write-back tables, 4 levels, A/D bits if in use. */
+/* A new EPT root (SDM 25.6.11): write-back tables, how many levels, A/D bits if in use. */
 static void vmx_load_mmu(struct kvm_vcpu *vcpu, hpa_t root)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
-	vmx->eptp = root | VMX_EPTP_MT_WB | VMX_EPTP_PWL_4;
+	vmx->eptp = root | VMX_EPTP_MT_WB;
+	vmx->eptp |= kvm_caps.tdp_levels == 5 ? VMX_EPTP_PWL_5 : VMX_EPTP_PWL_4;
 	if (kvm_caps.tdp_ad_bits)
 		vmx->eptp |= VMX_EPTP_AD_ENABLE_BIT;
 	vmcs_write64(EPT_POINTER, vmx->eptp);
@@ -748,6 +756,13 @@ static void vmx_read_exit(struct vcpu_vmx *vmx)
 		vmx->idt_vectoring_info = vmcs_read32(IDT_VECTORING_INFO_FIELD);
 }
 
+/* The full buffer is emptied even if nobody wants to know, so that the guest can go on. */
+static bool vmx_must_flush_pml(const struct vcpu_vmx *vmx)
+{
+	return vmx->pml_buffer && (READ_ONCE(vmx->vcpu.kvm->nr_slots_logging) ||
+				   vmx->exit_reason == EXIT_REASON_PML_FULL);
+}
+
 /* Interrupts off from before the last look at the requests until after the exit. */
 static void vmx_vcpu_run(struct kvm_vcpu *vcpu)
 {
@@ -768,6 +783,9 @@ static void vmx_vcpu_run(struct kvm_vcpu *vcpu)
 	if (unlikely(vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP))
 		vmx_set_interrupt_shadow(vcpu, 0);
 
+	if (vmx->pml_unread && READ_ONCE(vcpu->kvm->nr_slots_logging))
+		vmx_pml_forget(vmx);
+
 	vmx_vcpu_enter_exit(vcpu, vmx);
 
 	/* What the hardware keeps must be fetched again; the 15 below it are here. */
@@ -777,6 +795,10 @@ static void vmx_vcpu_run(struct kvm_vcpu *vcpu)
 	vmx->seg_valid = 0;
 	vmx_read_exit(vmx);
 	vmx_complete_interrupts(vmx);
+	if (vmx_must_flush_pml(vmx))
+		vmx_pml_flush(vmx);
+	else
+		vmx->pml_unread = vmx->pml_buffer;
 }
 
 /* ---- explaining a failure ---- */

@@ -8,6 +8,7 @@
  *	vmx_state.c	guest registers and MSRs kept in the VMCS
  *	vmx_exit.c	what each exit reason means; events in and out
  *	vmx_apic.c	what VMX does of the local APIC
+ *	vmx_pml.c	the CPU's log of the pages that the guest writes
  *	vmx_names.c, vmcs_check.c	VMX in words, and the rules of VM entry
  *
  * A VMCS is reached only on the CPU where it is current, by VMREAD and VMWRITE,
@@ -85,6 +86,8 @@ struct vmx_segment_cache {
  * @exception_bitmap: likewise
  * @tpr_threshold: likewise
  * @eoi_exit:	EOI-exit bitmap, likewise
+ * @pml_buffer:	page-modification log: vmx_pml.c; NULL: there is none
+ * @pml_unread:	it may have pages that were written when no slot kept a log
  * @segments:	copies of guest segment registers; @seg_valid has a bit for each
  *		field of each, see vmx_state.c
  * @guest_state_loaded: the guest's MSRs are in the CPU, not the host's
@@ -114,6 +117,8 @@ struct vcpu_vmx {
 	u64 eoi_exit[4];
 	unsigned long *msr_bitmap;
 	u64 eptp;
+	u64 *pml_buffer;
+	bool pml_unread;
 
 	u32 seg_valid;
 	struct vmx_segment_cache segments[8];
@@ -339,6 +344,15 @@ u32 vmx_apic_cpu_based(struct kvm_vcpu *vcpu);
 void vmx_apic_reset(struct kvm_vcpu *vcpu);
 void vmx_watch_tpr(struct kvm_vcpu *vcpu, unsigned int class);
 int vmx_handle_tpr_below_threshold(struct kvm_vcpu *vcpu);
+
+/* vmx_pml.c */
+#define PML_ENTRIES	512	/* SDM vol. 3, 29.3.6 */
+
+int vmx_pml_create(struct vcpu_vmx *vmx);
+void vmx_pml_free(struct vcpu_vmx *vmx);
+void vmx_pml_init_vmcs(struct vcpu_vmx *vmx);
+void vmx_pml_flush(struct vcpu_vmx *vmx);
+void vmx_pml_forget(struct vcpu_vmx *vmx);
 
 /* vmx_entry.S */
 bool __vmx_vcpu_run(unsigned long *regs, unsigned long *host_rsp, bool launched);

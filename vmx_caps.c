@@ -26,6 +26,10 @@ static bool __read_mostly enable_ept_ad = true;
 module_param_named(eptad, enable_ept_ad, bool, 0444);
 MODULE_PARM_DESC(eptad, "use EPT accessed and dirty bits where the CPU has them (default on)");
 
+static bool __read_mostly enable_pml = true;
+module_param_named(pml, enable_pml, bool, 0444);
+MODULE_PARM_DESC(pml, "have the CPU log written pages where it can (default on; needs eptad)");
+
 struct vmcs_config vmcs_config __ro_after_init;
 u64 vmx_cr0_fixed0, vmx_cr0_fixed1, vmx_cr4_fixed0, vmx_cr4_fixed1;
 
@@ -86,6 +90,7 @@ static const struct vmx_control vmx_controls[] = {
 			    SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_ENABLE_XSAVES |
 			    SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_TSC_SCALING |
 			    SECONDARY_EXEC_PAUSE_LOOP_EXITING | VMX_APIC_2ND |
+			    SECONDARY_EXEC_ENABLE_PML |
 			    /* SGX is not offered; without this a guest could use it. */
 			    SECONDARY_EXEC_ENCLS_EXITING,
 		.result = RESULT(cpu_based_2nd),
@@ -111,9 +116,11 @@ static const struct vmx_control vmx_controls[] = {
 static const struct kvm_tdp_format vmx_ept_format = {
 	.present = VMX_EPT_RWX_MASK,
 	.table = VMX_EPT_RWX_MASK,
-	.leaf = VMX_EPT_READABLE_MASK | VMX_EPT_EXECUTABLE_MASK,
+	.leaf = VMX_EPT_READABLE_MASK,
+	.exec = VMX_EPT_EXECUTABLE_MASK,
 	.write = VMX_EPT_WRITABLE_MASK,
 	.accessed = VMX_EPT_ACCESS_BIT,
+	.dirty = VMX_EPT_DIRTY_BIT,
 	.large = BIT_ULL(7),
 	/* The guest's own memory type does not count: IPAT. */
 	.memtype_wb = VMX_EPTP_MT_WB << VMX_EPT_MT_EPTE_SHIFT | VMX_EPT_IPAT_BIT,
@@ -158,6 +165,18 @@ static bool vmx_setup_control(const struct vmx_control *ctl, u32 *result, bool q
 	return !missing && !stuck;
 }
 
+static bool vmx_ept_has_ad(const struct vmcs_config *conf)
+{
+	return enable_ept_ad && (conf->ept_vpid & VMX_EPT_AD_BIT);
+}
+
+/* A fifth level costs a step in each walk, and is of use beyond 256 TiB only. */
+static int vmx_ept_levels(const struct vmcs_config *conf)
+{
+	return (conf->ept_vpid & VMX_EPT_PAGE_WALK_5_BIT) &&
+	       boot_cpu_data.x86_phys_bits > 48 ? 5 : 4;
+}
+
 static bool vmx_setup_ept(struct vmcs_config *conf, bool quiet)
 {
 	bool ok = true;
@@ -175,6 +194,9 @@ static bool vmx_setup_ept(struct vmcs_config *conf, bool quiet)
 	if (!enable_vpid || !(conf->ept_vpid & VMX_VPID_INVVPID_BIT) ||
 	    !(conf->ept_vpid & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
 		conf->cpu_based_2nd &= ~SECONDARY_EXEC_ENABLE_VPID;
+	/* What is logged is the setting of dirty bits. */
+	if (!enable_pml || !vmx_ept_has_ad(conf))
+		conf->cpu_based_2nd &= ~SECONDARY_EXEC_ENABLE_PML;
 	return ok;
 }
 
@@ -266,13 +288,15 @@ static void vmx_set_caps(void)
 		kvm_caps.max_tsc_scaling_ratio = ~0ull;
 	}
 
-	kvm_caps.tdp_levels = 4;
+	kvm_caps.tdp_levels = vmx_ept_levels(&vmcs_config);
 	kvm_caps.tdp_max_page_level = 1;
 	if (vmcs_config.ept_vpid & VMX_EPT_2MB_PAGE_BIT)
 		kvm_caps.tdp_max_page_level = 2;
 	if (kvm_caps.tdp_max_page_level == 2 && (vmcs_config.ept_vpid & VMX_EPT_1GB_PAGE_BIT))
 		kvm_caps.tdp_max_page_level = 3;
-	kvm_caps.tdp_ad_bits = enable_ept_ad && (vmcs_config.ept_vpid & VMX_EPT_AD_BIT);
+	kvm_caps.tdp_ad_bits = vmx_ept_has_ad(&vmcs_config);
+	if (vmcs_config.cpu_based_2nd & SECONDARY_EXEC_ENABLE_PML)
+		kvm_caps.cpu_dirty_log_size = PML_ENTRIES;
 	kvm_caps.tdp_format = &vmx_ept_format;
 }
 

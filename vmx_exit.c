@@ -133,6 +133,7 @@ void vmx_inject_exception(struct kvm_vcpu *vcpu)
 	vmx_write_event(to_vmx(vcpu), type, ex->vector);
 }
 
+/* The window may be open still: behind STI a HLT's exit comes before the window's. */
 void vmx_inject_irq(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_interrupt *irq = &vcpu->arch.interrupt;
@@ -370,6 +371,7 @@ static int handle_nmi_window(struct kvm_vcpu *vcpu)
 #define EPT_QUAL_READ		BIT(0)
 #define EPT_QUAL_WRITE		BIT(1)
 #define EPT_QUAL_EXEC		BIT(2)
+#define EPT_QUAL_ENTRY_RWX	GENMASK(5, 3)	/* what the entry allows */
 #define EPT_QUAL_GVA_VALID	BIT(7)
 #define EPT_QUAL_TRANSLATED	BIT(8)	/* not an access to the guest's page tables */
 #define EPT_QUAL_NMI_UNBLOCKED	BIT(12)
@@ -401,6 +403,8 @@ static int handle_ept_violation(struct kvm_vcpu *vcpu)
 		access |= KVM_FAULT_WRITE;
 	if (qual & EPT_QUAL_EXEC)
 		access |= KVM_FAULT_EXEC;
+	if (qual & EPT_QUAL_ENTRY_RWX)
+		access |= KVM_FAULT_PRESENT;
 	if ((qual & EPT_QUAL_GVA_VALID) && (qual & EPT_QUAL_TRANSLATED)) {
 		access |= KVM_FAULT_GVA_VALID;
 		vcpu->arch.fault_gva = vmcs_readl(GUEST_LINEAR_ADDRESS);
@@ -409,6 +413,13 @@ static int handle_ept_violation(struct kvm_vcpu *vcpu)
 		access |= KVM_FAULT_CAN_SKIP;
 	vmx_recover_nmi_blocking(to_vmx(vcpu), qual & EPT_QUAL_NMI_UNBLOCKED);
 	return kvm_mmu_page_fault(vcpu, gpa, access);
+}
+
+/* vmx_vcpu_run() has emptied the buffer: the write is done again, and is logged. */
+static int handle_pml_full(struct kvm_vcpu *vcpu)
+{
+	vmx_recover_nmi_blocking(to_vmx(vcpu), vmx_get_exit_qual(vcpu) & EPT_QUAL_NMI_UNBLOCKED);
+	return 1;
 }
 
 /* mmu.c writes no entry that the CPU could find misconfigured. */
@@ -581,6 +592,7 @@ static int (*const vmx_exit_handlers[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_WBINVD]			= kvm_emulate_as_nop,
 	[EXIT_REASON_XSETBV]			= kvm_emulate_xsetbv,
 	[EXIT_REASON_ENCLS]			= kvm_handle_invalid_op,
+	[EXIT_REASON_PML_FULL]			= handle_pml_full,
 };
 
 /* The entry did not take place; the guest's state is as it was. */

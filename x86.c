@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * x86.c - the vCPU run loop, events, control registers, capabilities
+ * x86.c - the vCPU run loop, and the events that it injects
  *
  * The heart is three functions, each a page:
  *
@@ -12,7 +12,7 @@
  *					events, the switch, the exit's handler
  *
  * All of it is thin: it says in which order the others do their parts.  State
- * ioctls are in x86_state.c.
+ * ioctls are in x86_state.c, capabilities in cap.c, control registers in cr.c.
  *
  * Events.  vcpu->arch.exception, .nmi_* and .interrupt hold what waits.
  * "injected" means that it is in the hands of the hardware: put there by the
@@ -23,9 +23,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/entry-kvm.h>
-#include <linux/module.h>
-#include <linux/kvm_para.h>
-#include <linux/uaccess.h>
 #include <linux/vtime.h>
 #include <asm/debugreg.h>
 #include <asm/nospec-branch.h>
@@ -93,6 +90,11 @@ int kvm_arch_hardware_setup(const struct kvm_x86_ops *ops)
 	kvm_fpu_hardware_setup();
 	kvm_set_cpu_caps();
 	kvm_init_msr_lists();
+	r = kvm_mmu_module_init();
+	if (r) {
+		ops->hardware_unsetup();
+		return r;
+	}
 	kvm_pvclock_init();
 	return 0;
 }
@@ -100,232 +102,8 @@ int kvm_arch_hardware_setup(const struct kvm_x86_ops *ops)
 void kvm_arch_hardware_unsetup(void)
 {
 	kvm_pvclock_exit();
+	kvm_mmu_module_exit();
 	kvm_x86_ops.hardware_unsetup();
-}
-
-/* ---- capabilities ---- */
-
-#define KVM_X2APIC_API_FLAGS	(KVM_X2APIC_API_USE_32BIT_IDS | \
-				 KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
-
-/* Habits of KVM that a VMM may switch off: those that exist here. */
-#define KVM_QUIRKS	(KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_LINT0_REENABLED | \
-			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
-
-/*
- * KVM_CAP_*: what a VMM may rely on.  A number promises the calls that belong to
- * it; whatever is not in the table is 0.
- */
-static const struct {
-	long cap;
-	int value;
-} kvm_constant_caps[] = {
-	{ KVM_CAP_USER_MEMORY, 1 },
-	{ KVM_CAP_USER_MEMORY2, 1 },
-	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
-	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
-	{ KVM_CAP_NR_MEMSLOTS, KVM_USER_MEM_SLOTS },
-	{ KVM_CAP_MULTI_ADDRESS_SPACE, KVM_ADDRESS_SPACE_NUM },
-	{ KVM_CAP_READONLY_MEM, 1 },
-	{ KVM_CAP_SYNC_MMU, 1 },
-	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
-	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-	  KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET },
-	{ KVM_CAP_SET_TSS_ADDR, 1 },
-	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
-	{ KVM_CAP_EXT_CPUID, 1 },
-	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
-	{ KVM_CAP_GET_MSR_FEATURES, 1 },
-	{ KVM_CAP_MSR_PLATFORM_INFO, 1 },
-	{ KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
-				      KVM_MSR_EXIT_REASON_FILTER },
-	{ KVM_CAP_X86_MSR_FILTER, 1 },
-	{ KVM_CAP_MCE, KVM_MAX_MCE_BANKS },
-	{ KVM_CAP_MP_STATE, 1 },
-	{ KVM_CAP_HLT, 1 },
-	{ KVM_CAP_PCI_SEGMENT, 1 },
-	{ KVM_CAP_USER_NMI, 1 },
-	{ KVM_CAP_VCPU_EVENTS, 1 },
-	{ KVM_CAP_EXCEPTION_PAYLOAD, 1 },
-	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1 },
-	{ KVM_CAP_DEBUGREGS, 1 },
-	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
-	{ KVM_CAP_SET_GUEST_DEBUG2, KVM_GUESTDBG_VALID },
-	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
-	{ KVM_CAP_XSAVE, 1 },
-	{ KVM_CAP_SREGS2, 1 },
-	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
-	{ KVM_CAP_CLOCKSOURCE, 1 },
-	{ KVM_CAP_NOP_IO_DELAY, 1 },
-	{ KVM_CAP_ADJUST_CLOCK, KVM_PVCLOCK_FLAGS },
-	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
-	{ KVM_CAP_HALT_POLL, 1 },
-	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
-	{ KVM_CAP_ASYNC_PF, 1 },
-	{ KVM_CAP_ASYNC_PF_INT, 1 },
-	{ KVM_CAP_GET_TSC_KHZ, 1 },
-	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
-	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
-	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
-	{ KVM_CAP_DISABLE_QUIRKS, 1 },
-	{ KVM_CAP_DISABLE_QUIRKS2, KVM_QUIRKS },
-	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
-	{ KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE },
-	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
-	{ KVM_CAP_ENABLE_CAP, 1 },
-	{ KVM_CAP_ENABLE_CAP_VM, 1 },
-	{ KVM_CAP_MAX_VCPUS, KVM_MAX_VCPUS },
-	{ KVM_CAP_MAX_VCPU_ID, KVM_MAX_VCPU_IDS },
-	{ KVM_CAP_IRQCHIP, 1 },
-	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
-	{ KVM_CAP_PIT, 1 },
-	{ KVM_CAP_PIT2, 1 },
-	{ KVM_CAP_PIT_STATE2, 1 },
-	{ KVM_CAP_REINJECT_CONTROL, 1 },
-	{ KVM_CAP_IRQ_ROUTING, KVM_MAX_IRQ_ROUTES },
-	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
-	{ KVM_CAP_SIGNAL_MSI, 1 },
-	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
-	{ KVM_CAP_IRQFD, 1 },
-	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
-	{ KVM_CAP_IOEVENTFD, 1 },
-	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
-	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
-	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_PAGE_OFFSET },
-	{ KVM_CAP_COALESCED_PIO, 1 },
-	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
-	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
-	{ KVM_CAP_X2APIC_API, KVM_X2APIC_API_FLAGS },
-};
-
-/**
- * kvm_vm_ioctl_check_extension() - KVM_CHECK_EXTENSION
- * @kvm: the VM, NULL on the system file descriptor
- * @ext: KVM_CAP_*
- *
- * Return: the capability's value, 0 if it is unknown or absent.
- */
-int kvm_vm_ioctl_check_extension(struct kvm *kvm, long ext)
-{
-	int i;
-
-	switch (ext) {
-	case KVM_CAP_NR_VCPUS:
-		return min_t(unsigned int, num_online_cpus(), KVM_MAX_VCPUS);
-	case KVM_CAP_MAX_VCPU_ID:
-		return kvm ? kvm->max_vcpu_ids : KVM_MAX_VCPU_IDS;
-	case KVM_CAP_XCRS:
-		return boot_cpu_has(X86_FEATURE_XSAVE);
-	case KVM_CAP_STEAL_TIME:
-		return kvm_pv_supported_features() & BIT(KVM_FEATURE_STEAL_TIME) ? 1 : 0;
-	case KVM_CAP_XSAVE2:
-		return kvm_xsave2_size();
-	case KVM_CAP_TSC_CONTROL:
-	case KVM_CAP_VM_TSC_CONTROL:
-		return kvm_caps.has_tsc_scaling;
-	}
-	for (i = 0; i < ARRAY_SIZE(kvm_constant_caps); i++) {
-		if (kvm_constant_caps[i].cap == ext)
-			return kvm_constant_caps[i].value;
-	}
-	return 0;
-}
-
-/* There is no way back.  vCPUs that exist follow before they enter the guest again. */
-static int kvm_disable_exits(struct kvm *kvm, u64 exits)
-{
-	if (exits & ~(u64)(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE))
-		return -EINVAL;
-	mutex_lock(&kvm->lock);
-	kvm->arch.disabled_exits |= exits;
-	mutex_unlock(&kvm->lock);
-	kvm_make_all_cpus_request(kvm, KVM_REQ_INTERCEPTS);
-	return 0;
-}
-
-static int kvm_enable_max_vcpu_id(struct kvm *kvm, u64 ids)
-{
-	int r = -EINVAL;
-
-	if (!ids || ids > KVM_MAX_VCPU_IDS)
-		return -EINVAL;
-	mutex_lock(&kvm->lock);
-	if (kvm->arch.bsp_vcpu_id > ids) {
-		r = -EINVAL;	/* a VM without its first CPU */
-	} else if (kvm->max_vcpu_ids == ids) {
-		r = 0;
-	} else if (!kvm->arch.max_vcpu_ids_set && !kvm->created_vcpus) {
-		kvm->max_vcpu_ids = ids;
-		kvm->arch.max_vcpu_ids_set = true;
-		r = 0;
-	}
-	mutex_unlock(&kvm->lock);
-	return r;
-}
-
-/**
- * kvm_arch_vm_ioctl_enable_cap() - KVM_ENABLE_CAP on a VM
- * @kvm: the VM
- * @cap: from userspace, copied
- *
- * Return: 0 or -EINVAL, and then nothing has changed.
- */
-int kvm_arch_vm_ioctl_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap)
-{
-	u64 arg = cap->args[0];
-
-	if (cap->flags)
-		return -EINVAL;
-	switch (cap->cap) {
-	case KVM_CAP_EXCEPTION_PAYLOAD:
-		WRITE_ONCE(kvm->arch.exception_payload_enabled, arg);
-		return 0;
-	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
-		WRITE_ONCE(kvm->arch.triple_fault_event, arg);
-		return 0;
-	case KVM_CAP_MSR_PLATFORM_INFO:
-		WRITE_ONCE(kvm->arch.guest_can_read_msr_platform_info, arg);
-		return 0;
-	case KVM_CAP_DISABLE_QUIRKS2:
-		if (arg & ~(u64)KVM_QUIRKS)
-			return -EINVAL;
-		fallthrough;
-	case KVM_CAP_DISABLE_QUIRKS:	/* its first version never refused a bit */
-		WRITE_ONCE(kvm->arch.disabled_quirks, arg);
-		return 0;
-	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
-		if (arg & ~1ull)
-			return -EINVAL;
-		WRITE_ONCE(kvm->arch.exit_on_emulation_error, arg);
-		return 0;
-	case KVM_CAP_X86_USER_SPACE_MSR:
-		if (arg & ~(u64)(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
-				 KVM_MSR_EXIT_REASON_FILTER))
-			return -EINVAL;
-		WRITE_ONCE(kvm->arch.user_space_msr_mask, arg);
-		return 0;
-	case KVM_CAP_X86_DISABLE_EXITS:
-		return kvm_disable_exits(kvm, arg);
-	case KVM_CAP_MAX_VCPU_ID:
-		return kvm_enable_max_vcpu_id(kvm, arg);
-	case KVM_CAP_HALT_POLL:
-		if (arg > UINT_MAX)
-			return -EINVAL;
-		WRITE_ONCE(kvm->halt_poll_limit, arg);
-		return 0;
-	case KVM_CAP_SPLIT_IRQCHIP:
-		return kvm_enable_split_irqchip(kvm, arg);
-	case KVM_CAP_X2APIC_API:
-		if (arg & ~(u64)KVM_X2APIC_API_FLAGS)
-			return -EINVAL;
-		if (arg & KVM_X2APIC_API_USE_32BIT_IDS)
-			WRITE_ONCE(kvm->arch.x2apic_format, true);
-		if (arg & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
-			WRITE_ONCE(kvm->arch.x2apic_broadcast_quirk_disabled, true);
-		return 0;
-	}
-	return -EINVAL;
 }
 
 /* ---- VMs and vCPUs ---- */
@@ -841,7 +619,7 @@ static void kvm_service_flush_request(struct kvm_vcpu *vcpu)
 	if (!kvm_check_request(KVM_REQ_TLB_FLUSH, vcpu))
 		return;
 	kvm_x86_ops.flush_tlb_all(vcpu);
-	vcpu->stat.tlb_flush++;
+	vcpu->stat.tlb_flush_ept++;
 }
 
 /*
@@ -898,6 +676,10 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	bool leave_soon = false;
 	int r;
 
+	if (unlikely(kvm_dirty_ring_is_full(vcpu))) {
+		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+		return 0;
+	}
 	if (kvm_request_pending(vcpu)) {
 		r = kvm_service_requests(vcpu);
 		if (r <= 0)
@@ -1232,236 +1014,3 @@ int kvm_internal_error(struct kvm_vcpu *vcpu, u32 suberror, const u64 *data, uns
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kvm_internal_error);
-
-/* ---- RFLAGS ---- */
-
-/**
- * kvm_get_rflags() - RFLAGS as the guest has them
- * @vcpu: loaded vCPU
- *
- * Without the TF that a debugger's single step added.
- */
-unsigned long kvm_get_rflags(struct kvm_vcpu *vcpu)
-{
-	unsigned long rflags = kvm_get_rflags_raw(vcpu);
-
-	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		rflags &= ~X86_EFLAGS_TF;
-	return rflags;
-}
-EXPORT_SYMBOL_GPL(kvm_get_rflags);
-
-/**
- * kvm_set_rflags() - write RFLAGS, keeping a debugger's single step going
- * @vcpu: loaded vCPU
- * @rflags: new value; bit 1 becomes set
- */
-void kvm_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags)
-{
-	rflags |= X86_EFLAGS_FIXED;
-	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		rflags |= X86_EFLAGS_TF;
-	vcpu->arch.rflags = rflags;
-	kvm_register_mark_dirty(vcpu, VCPU_EXREG_RFLAGS);
-	/* IF may have become set. */
-	kvm_make_request(KVM_REQ_EVENT, vcpu);
-}
-
-/* ---- control registers: the rules of MOV to CR (SDM 2.5, vol. 2 MOV) ---- */
-
-#define CR0_DEFINED_BITS	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
-				 X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
-				 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
-
-/* The combinations that always raise #GP. */
-bool kvm_is_valid_cr0(unsigned long cr0)
-{
-	if (cr0 >> 32)
-		return false;
-	if ((cr0 & X86_CR0_NW) && !(cr0 & X86_CR0_CD))
-		return false;
-	return !(cr0 & X86_CR0_PG) || (cr0 & X86_CR0_PE);
-}
-
-bool kvm_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
-{
-	return !(cr4 & vcpu->arch.cr4_reserved_bits) && kvm_x86_ops.is_valid_cr4(vcpu, cr4);
-}
-
-/* What the guest's own TLB entries mean has changed. */
-static void kvm_flush_guest_tlb(struct kvm_vcpu *vcpu)
-{
-	preempt_disable();
-	kvm_x86_ops.flush_tlb_guest(vcpu);
-	preempt_enable();
-}
-
-/* Switching paging on: may it be, in this mode?  SDM 4.1.1, 4.4.1. */
-static bool kvm_may_enable_paging(struct kvm_vcpu *vcpu)
-{
-	if (vcpu->arch.efer & EFER_LME)
-		return kvm_read_cr4_bits(vcpu, X86_CR4_PAE) && !kvm_x86_ops.get_cs_l(vcpu);
-	if (kvm_read_cr4_bits(vcpu, X86_CR4_PAE))
-		return load_pdptrs(vcpu, kvm_read_cr3(vcpu));
-	return true;
-}
-
-/* Switching it off: not from 64-bit mode, not with PCIDs. */
-static bool kvm_may_disable_paging(struct kvm_vcpu *vcpu)
-{
-	return !is_64_bit_mode(vcpu) && !kvm_read_cr4_bits(vcpu, X86_CR4_PCIDE);
-}
-
-/**
- * kvm_set_cr0() - MOV to CR0
- * @vcpu: loaded vCPU; kvm->srcu held
- * @cr0: new value
- *
- * Return: 0, or 1 if the instruction raises #GP(0); then nothing has changed.
- */
-int kvm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
-{
-	unsigned long old = kvm_read_cr0(vcpu);
-	bool toggles_paging = (cr0 ^ old) & X86_CR0_PG;
-
-	if (!kvm_is_valid_cr0(cr0))
-		return 1;
-	cr0 = (cr0 & CR0_DEFINED_BITS) | X86_CR0_ET;
-	if (toggles_paging && (cr0 & X86_CR0_PG) && !kvm_may_enable_paging(vcpu))
-		return 1;
-	if (toggles_paging && !(cr0 & X86_CR0_PG) && !kvm_may_disable_paging(vcpu))
-		return 1;
-	/* Caching bits make PAE paging load its PDPTEs as well (SDM 4.4.1). */
-	if (!toggles_paging && ((cr0 ^ old) & (X86_CR0_CD | X86_CR0_NW)) &&
-	    is_pae_paging(vcpu) && !load_pdptrs(vcpu, kvm_read_cr3(vcpu)))
-		return 1;
-
-	vcpu->arch.cr0 = cr0;
-	kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_CR0);
-	if (toggles_paging) {
-		if (vcpu->arch.efer & EFER_LME) {
-			vcpu->arch.efer ^= EFER_LMA;
-			kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_EFER);
-		}
-		kvm_flush_guest_tlb(vcpu);
-	}
-	return 0;
-}
-EXPORT_SYMBOL_GPL(kvm_set_cr0);
-
-/**
- * kvm_lmsw() - LMSW: the low four bits of CR0; it cannot clear PE
- * @vcpu: loaded vCPU
- * @msw: the operand
- */
-void kvm_lmsw(struct kvm_vcpu *vcpu, unsigned long msw)
-{
-	kvm_set_cr0(vcpu, (kvm_read_cr0(vcpu) & ~0xeul) | (msw & 0xf));
-}
-EXPORT_SYMBOL_GPL(kvm_lmsw);
-
-#define CR3_NOFLUSH	BIT_ULL(63)	/* with CR4.PCIDE only, and not stored */
-
-/**
- * kvm_set_cr3() - MOV to CR3
- * @vcpu: loaded vCPU; kvm->srcu held
- * @cr3: new value
- *
- * Return: 0, or 1 if the instruction raises #GP(0).
- */
-int kvm_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3)
-{
-	if (kvm_read_cr4_bits(vcpu, X86_CR4_PCIDE))
-		cr3 &= ~CR3_NOFLUSH;
-	if (is_long_mode(vcpu) && (cr3 & vcpu->arch.reserved_gpa_bits))
-		return 1;
-	if (is_pae_paging(vcpu) && !load_pdptrs(vcpu, cr3))
-		return 1;
-	vcpu->arch.cr3 = cr3;
-	kvm_register_mark_dirty(vcpu, VCPU_EXREG_CR3);
-	kvm_flush_guest_tlb(vcpu);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(kvm_set_cr3);
-
-#define CR4_TLB_BITS	(X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCIDE | \
-			 X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE)
-#define CR4_PDPTR_BITS	(X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_SMEP)
-
-/**
- * kvm_set_cr4() - MOV to CR4
- * @vcpu: loaded vCPU; kvm->srcu held
- * @cr4: new value
- *
- * Return: 0, or 1 if the instruction raises #GP(0); then nothing has changed.
- */
-int kvm_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
-{
-	unsigned long old = kvm_read_cr4(vcpu), changed = old ^ cr4;
-
-	if (!kvm_is_valid_cr4(vcpu, cr4))
-		return 1;
-	if (is_long_mode(vcpu)) {
-		if (!(cr4 & X86_CR4_PAE) || (changed & X86_CR4_LA57))
-			return 1;
-	} else if (is_paging(vcpu) && (cr4 & X86_CR4_PAE) && (changed & CR4_PDPTR_BITS)) {
-		if (!load_pdptrs(vcpu, kvm_read_cr3(vcpu)))
-			return 1;
-	}
-	if ((changed & cr4 & X86_CR4_PCIDE) &&
-	    (!is_long_mode(vcpu) || (kvm_read_cr3(vcpu) & 0xfff)))
-		return 1;
-
-	vcpu->arch.cr4 = cr4;
-	kvm_x86_ops.store_reg(vcpu, VCPU_EXREG_CR4);
-	if (changed & CR4_TLB_BITS)
-		kvm_flush_guest_tlb(vcpu);
-	if (changed & (X86_CR4_OSXSAVE | X86_CR4_PKE))
-		kvm_update_cpuid_runtime(vcpu);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(kvm_set_cr4);
-
-/**
- * kvm_set_cr8() - the task priority, bits 7:4 of the local APIC's TPR
- * @vcpu: loaded vCPU
- * @cr8: new value
- *
- * Return: 0, or 1 if the instruction raises #GP(0).
- */
-int kvm_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
-{
-	if (cr8 & ~0xful)
-		return 1;
-	if (lapic_in_kernel(vcpu))
-		kvm_apic_set_tpr(vcpu, cr8);
-	else
-		vcpu->arch.cr8 = cr8;
-	return 0;
-}
-
-unsigned long kvm_get_cr8(struct kvm_vcpu *vcpu)
-{
-	return lapic_in_kernel(vcpu) ? kvm_apic_get_cr8(vcpu) : vcpu->arch.cr8;
-}
-
-/**
- * kvm_emulate_set_cr8() - a MOV to CR8 exited
- * @vcpu: loaded vCPU
- * @cr8: the value
- *
- * Return: 1/0 of the run loop; 0: single step, or KVM_EXIT_SET_TPR.
- */
-int kvm_emulate_set_cr8(struct kvm_vcpu *vcpu, unsigned long cr8)
-{
-	unsigned long old = vcpu->arch.cr8;
-	int r;
-
-	if (kvm_set_cr8(vcpu, cr8)) {
-		kvm_inject_gp(vcpu, 0);
-		return 1;
-	}
-	r = kvm_skip_emulated_instruction(vcpu);
-	return r == 1 && cr8 < old && !lapic_in_kernel(vcpu) ? kvm_exit_set_tpr(vcpu) : r;
-}
-EXPORT_SYMBOL_GPL(kvm_emulate_set_cr8);

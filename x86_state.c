@@ -178,9 +178,7 @@ static void kvm_put_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *sregs)
 	for (i = 0; i < ARRAY_SIZE(kvm_sregs_segments); i++)
 		kvm_x86_ops.set_segment(vcpu, (void *)sregs + kvm_sregs_segments[i].offset,
 					kvm_sregs_segments[i].seg);
-	preempt_disable();
-	kvm_x86_ops.flush_tlb_guest(vcpu);
-	preempt_enable();
+	kvm_flush_guest_tlb(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
 

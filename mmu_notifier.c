@@ -270,7 +270,7 @@ static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
  * kvm_mmu_notifier_register() - have the host tell us about changes of the VMM's memory
  * @kvm: the VM; kvm->mm and kvm->mmu_lock are set up
  *
- * Return: 0, -ENOMEM, or -EINTR if the process is being killed.
+ * Return: 0, -ENOMEM, or -EINTR if a signal is pending.
  */
 int kvm_mmu_notifier_register(struct kvm *kvm)
 {

@@ -870,6 +870,53 @@ TEST(real_to_protected_and_back)
 	vm_free(vm);
 }
 
+/*
+ * A task in virtual-8086 mode: its exits find it there, and it goes on there.  Its ports
+ * are those that the I/O bitmap in the TSS allows: the bitmap begins at 28H, all zeros.
+ */
+ASM_GUEST_BITS(enter_v86, 32,
+	       "pushl $0; pushl $0; pushl $0x1234; pushl $0; pushl $0x2000; pushl $0x8000\n"
+	       "pushl $0x23002; pushl $0x1000; pushl $1f - enter_v86; iretl\n"
+	       ".code16\n1: mov $0x11, %al; out %al, $0x55; xor %eax, %eax; cpuid\n"
+	       "mov $0x22, %al; out %al, $0x56; mov %ds, %cx; hlt\n");
+
+TEST(virtual_8086_mode)
+{
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	struct vcpu *vcpu;
+	struct vm *vm;
+	u32 *tss;
+
+	SKIP_ON_TCG("#VMEXIT leaves RFLAGS.VM set, and the host dies of it");
+	vm = vm_new();
+	vcpu = vcpu_new(vm, 0);
+	tss = vm_ptr(vm, GPA_TSS);
+	vm_load(vm, GPA_CODE, enter_v86, enter_v86_end);
+	vcpu_prot32(vcpu, GPA_CODE);
+	tss[1] = GPA_STACK;
+	tss[2] = SEL_DATA;
+	tss[25] = 0x28 << 16;
+	for (u32 port = 0x55; port <= 0x56; port++) {
+		EXPECT_EXIT(vcpu, KVM_EXIT_IO);
+		EXPECT_EQ(port, vcpu->run->io.port);
+		vcpu_regs(vcpu, &r);
+		vcpu_sregs(vcpu, &s);
+		EXPECT_EQ(0x23000, r.rflags & 0x23000);
+		EXPECT_EQ(0x10000, s.cs.base);
+		EXPECT_EQ(0x2000, s.ss.selector);
+		EXPECT_EQ(0x12340, s.ds.base);
+	}
+	EXPECT_NE(0, r.rbx);			/* CPUID's */
+	EXPECT_EXIT(vcpu, KVM_EXIT_IO);		/* HLT is privileged */
+	EXPECT_EQ(13, vcpu_stub_vector(vcpu))
+		vcpu_dump(vcpu);
+	vcpu_regs(vcpu, &r);
+	EXPECT_EQ(0, r.rflags & 0x20000);
+	EXPECT_EQ(0x1234, r.rcx & 0xffff);
+	vm_free(vm);
+}
+
 /* Long mode entered by the guest itself: EFER.LMA follows CR0.PG. */
 ASM_GUEST_BITS(enter_long, 32,
 	       "mov $0x20, %eax; mov %eax, %cr4; mov $0x1000, %eax; mov %eax, %cr3\n"

@@ -199,7 +199,7 @@ void kvm_dirty_ring_push(struct kvm_vcpu *vcpu, u32 slot, u64 offset)
 
 /**
  * kvm_dirty_ring_is_full() - must the VMM reap before the vCPU may go on?
- * @vcpu: loaded vCPU
+ * @vcpu: loaded vCPU, which has a ring
  *
  * Return: whether the ring has no more room than the next round in the guest may need.
  */
@@ -207,7 +207,7 @@ bool kvm_dirty_ring_is_full(struct kvm_vcpu *vcpu)
 {
 	struct kvm_dirty_ring *ring = &vcpu->dirty_ring;
 
-	return ring->gfns && ring->pushed - READ_ONCE(ring->reset) >= ring->soft_limit;
+	return ring->pushed - READ_ONCE(ring->reset) >= ring->soft_limit;
 }
 
 /* ---- KVM_RESET_DIRTY_RINGS ---- */

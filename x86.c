@@ -676,7 +676,7 @@ static int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 	bool leave_soon = false;
 	int r;
 
-	if (unlikely(kvm_dirty_ring_is_full(vcpu))) {
+	if (unlikely(vcpu->dirty_ring.gfns) && kvm_dirty_ring_is_full(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 		return 0;
 	}

@@ -105,8 +105,7 @@ static void put_code(struct input *in, struct machine *m)
 
 		if (m->ctxt.mode != X86EMUL_MODE_LONG64)
 			linear = (u32)(at + m->seg[X86EMUL_CS].base);
-		if (!i)
-			m->code_page = linear >> 12;
+		m->code_page[!!i] = linear >> 12;	/* which may wrap */
 		if (kind_of(linear) != KIND_HOLE)
 			*byte_at(m, linear) = take_byte(in);
 	}

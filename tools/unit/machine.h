@@ -82,7 +82,7 @@ struct machine {
 	unsigned int fetches, reads, writes, pio_ins, set_vecs, sets;
 	u8 segs_asked;
 
-	u64 code_page;			/* watched for writes, with the next */
+	u64 code_page[2];		/* of the first byte and the last: watched for writes */
 	bool code_written;
 	bool only_decodes;		/* x86_insn_len(): fetch, get_segment */
 };
@@ -269,9 +269,9 @@ static inline int m_write(struct x86_emulate_ctxt *ctxt, u64 linear,
 	if (m->nr_posted + 8 > MAX_POSTED)
 		return X86EMUL_UNHANDLEABLE;
 	m->writes++;
-	if (linear >> 12 <= m->code_page + 1 &&
-	    (linear + bytes - 1) >> 12 >= m->code_page)
-		m->code_written = true;
+	for (int i = 0; i < 2; i++)
+		m->code_written |= linear >> 12 <= m->code_page[i] &&
+				   (linear + bytes - 1) >> 12 >= m->code_page[i];
 	while (bytes) {
 		unsigned int i, n = piece_len(linear, bytes);
 

@@ -4,7 +4,7 @@
 # Run unit-test programs, show their TAP, and end with one line of sums.
 # usage: run_unit.sh PROGRAM...; programs named fuzz_* are libFuzzer targets and
 # run for FUZZ_SECONDS, seeded by the program seeds_* beside them; a quarter of that
-# without one.
+# without one.  SEED makes a run repeatable.
 # Exit status: 0 only if every program ran and every test passed.
 
 set -u
@@ -26,7 +26,7 @@ run_fuzzer() {
 		seeds=true seconds=$(((seconds + 3) / 4)) length=1500
 	fi
 	if "$seeds" "$corpus/seeds" &&
-	   "$program" -max_total_time="$seconds" -max_len="$length" \
+	   "$program" ${SEED:+-seed="$SEED"} -max_total_time="$seconds" -max_len="$length" \
 		-artifact_prefix="$program-crash-" -verbosity=0 \
 		-print_final_stats=1 "$corpus/new" "$corpus/seeds" \
 		>"$corpus/output" 2>&1
